@@ -1,0 +1,41 @@
+"""ivan: complete verification of neural networks that keeps its proofs and verifies the next version from them.
+
+    import ivan
+    outcome = ivan.verify("model.onnx", "property.vnnlib", timeout=60)
+    outcome.verdict        # Verdict.SAT, UNSAT, UNKNOWN or TIMEOUT
+
+Everything is imported where it is first used: `import ivan` costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ivan.network.onnx_reader import read_network as load_network
+    from ivan.verdict import Verdict
+    from ivan.verify import Outcome, verify
+    from ivan.vnnlib import read_query as load_query
+
+__version__ = "0.1.0"
+
+__all__ = ["Outcome", "Verdict", "__version__", "load_network", "load_query", "verify"]
+
+_HOMES = {
+    "Outcome": ("ivan.verify", "Outcome"),
+    "Verdict": ("ivan.verdict", "Verdict"),
+    "load_network": ("ivan.network.onnx_reader", "read_network"),
+    "load_query": ("ivan.vnnlib", "read_query"),
+    "verify": ("ivan.verify", "verify"),
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    module, attribute = _HOMES[name]
+    value = getattr(import_module(module), attribute)
+    globals()[name] = value  # `ivan.verify` is the function, although importing it binds the module of that name
+    return value

@@ -1,0 +1,1 @@
+"""Counterexamples: looked for in float64, believed only when onnxruntime confirms them."""

@@ -1,0 +1,49 @@
+"""The only place that decides that a witness is real.
+
+A candidate is rounded to the model's precision and clipped into the region, onnxruntime computes the outputs in the model's
+own arithmetic, and then zero tolerance: some case's rows must hold in exact rational arithmetic, and the whole formula must
+hold as VNN-COMP's checker evaluates it (in floats, input bounds rounded to the model's precision).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivan.problem import Problem
+from ivan.proof import Witness
+
+Array = NDArray[np.float64]
+Run = Callable[[Array], Array]
+"""The deployed model: inputs (n,) -> outputs (m,), numbers of the model's precision held in float64."""
+
+
+def confirm(problem: Problem, run: Run, x: Array, region: int | None = None) -> Witness | None:
+    """The witness at x, or None when there is none.
+
+    Args:
+        problem: the problem.
+        run: the deployed model.
+        x: (n,) a candidate.
+        region: the region it was found in; None tries every region that it lies in after rounding.
+    """
+    precision = np.dtype(problem.network.precision)
+    for index in range(len(problem.regions)) if region is None else (region,):
+        box = problem.regions[index]
+        rounded = x.astype(precision).astype(np.float64)
+        inside = np.clip(rounded, box.inner_lower, box.inner_upper)
+        if region is None and not np.array_equal(inside, rounded):
+            continue
+        outputs = run(inside)
+        if not np.all(np.isfinite(outputs)):
+            continue
+        exact_x, exact_y = [Fraction(float(v)) for v in inside], [Fraction(float(v)) for v in outputs]
+        if not any(problem.cases[case].violated(exact_x, exact_y) for case in problem.cases_of[index]):
+            continue
+        floats_x, floats_y = [float(v) for v in inside], [float(v) for v in outputs]
+        if problem.query.violated_in_floats(floats_x, floats_y, lambda v: float(precision.type(v))):
+            return Witness(inside, outputs, precision.name)
+    return None

@@ -1,0 +1,307 @@
+"""Backward linear bounds (CROWN), with split multipliers (beta-CROWN), rigorous in float64.
+
+A lower bound of `c . h` over a domain, for many c at once: start with the coefficients on the top layer and replace, layer
+by layer, each activation by one of its two lines and each affine map by what it reads, until only inputs are left. Rows of
+all domains of a batch are flattened into one matrix - row r belongs to domain `owner[r]` - so that every step is one plain
+matrix product, however ragged the batch is.
+
+Per layer, with coefficient a_j on h_j:
+
+    coefficient on z_j:  a_j lower_slope_j  if a_j >= 0,  else  a_j upper_slope_j   (constant gains a_j times the intercept)
+    multiplier m_j = q - p:  coefficient - m_j,  constant + q l_j - p u_j           (q on z >= l, p on z <= u; at most one > 0)
+
+Every step's rounding goes into `error`, which is subtracted at the end (see rigorous.py).
+
+Source: Zhang et al., CROWN, NeurIPS 2018; Wang et al., beta-CROWN, NeurIPS 2021.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivan.bounds.objective import Objective
+from ivan.bounds.parallel import map_chunks, threads
+from ivan.bounds.rigorous import UNIT, down, gamma
+from ivan.deadline import NEVER, Deadline
+from ivan.network.activations import Identity
+from ivan.network.affine import Affine
+from ivan.network.layers import Network
+
+if TYPE_CHECKING:
+    from ivan.bounds.enclosure import Enclosure
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+CHUNK = 1 << 15
+"""Numbers in one layer's coefficients per chunk of rows. Measured: larger chunks leave the cache, and their temporaries
+come from fresh pages, whose faults cost as much as the arithmetic; smaller ones pay for the interpreter."""
+
+
+@dataclass
+class Rows:
+    """R linear forms that are being taken back to the input.
+
+    Attributes:
+        owner: (R,) domain of each row.
+        coefficients: per source still to be replaced, (R, n_s).
+        constant: (R,).
+        error: (R,) rounding so far, never negative.
+    """
+
+    owner: Index
+    coefficients: dict[int, Array]
+    constant: Array
+    error: Array
+
+    def __len__(self) -> int:
+        return len(self.owner)
+
+
+@dataclass
+class Advice:
+    """Slopes and multipliers per row; None: the activation's rule and no multipliers.
+
+    Attributes:
+        slopes: per layer, (R, n_k) lower slopes in [0, 1].
+        multipliers: per layer, (R, n_k) signed multipliers.
+    """
+
+    slopes: list[Array | None] = field(default_factory=list)
+    multipliers: list[Array | None] = field(default_factory=list)
+
+    def take(self, rows: slice) -> Advice:
+        """The advice for some rows."""
+        return Advice(
+            [None if s is None else s[rows] for s in self.slopes],
+            [None if m is None else m[rows] for m in self.multipliers],
+        )
+
+
+@dataclass
+class Forms:
+    """Linear lower bounds over inputs: the form's value is at least `slopes . x + constant - error`.
+
+    Attributes:
+        slopes: (R, inputs).
+        constant: (R,).
+        error: (R,).
+        bound: (R,) rigorous minimum over the domain's box; never NaN.
+        kept: per layer, what `keep` asked for: coefficients (R, n_k) on h_k as they arrived; empty otherwise.
+    """
+
+    slopes: Array
+    constant: Array
+    error: Array
+    bound: Array
+    kept: list[Array | None] = field(default_factory=list)
+
+    @staticmethod
+    def concatenate(parts: Sequence[Forms]) -> Forms:
+        """One below the other."""
+        if len(parts) == 1:
+            return parts[0]
+        kept: list[Array | None] = []
+        for layer in zip(*(p.kept for p in parts), strict=True):
+            present = [a for a in layer if a is not None]
+            kept.append(np.concatenate(present) if present else None)
+        return Forms(
+            np.concatenate([p.slopes for p in parts]),
+            np.concatenate([p.constant for p in parts]),
+            np.concatenate([p.error for p in parts]),
+            np.concatenate([p.bound for p in parts]),
+            kept,
+        )
+
+
+def consumers(network: Network) -> int:
+    """Most affine maps that read one source: how many products are added into one coefficient at most."""
+    counts: dict[int, int] = {}
+    for affine in (*(layer.affine for layer in network.layers), network.output):
+        for source, _ in affine.terms:
+            counts[source] = counts.get(source, 0) + 1
+    return max(counts.values(), default=0)
+
+
+def rounding_of(affine: Affine, reach: Sequence[Array], fan_out: int) -> Array:
+    """(B, size): what a unit of |coefficient| behind the map can lose by rounding on its way through it."""
+    total, terms = np.zeros((len(reach[0]), affine.size)), 0
+    with np.errstate(over="ignore", invalid="ignore"):
+        for source, linear in affine.terms:
+            total += linear.absolute().apply(reach[source])
+            terms = max(terms, linear.terms)
+    return rounding_from(affine, total, terms, fan_out)
+
+
+def rounding_from(affine: Affine, total: Array, terms: int, fan_out: int) -> Array:
+    """The same where `total`, the sum over sources of |L| reach, is known: (B, size)."""
+    # a coefficient is a sum of `terms` products per map, and of one such sum per consumer of its source;
+    # the constant gains a dot product over all units
+    through = gamma(terms + len(affine.terms) + fan_out + 2) * (1.0 + 2.0 * gamma(terms))
+    at_once = gamma(affine.size + 4) * np.abs(affine.constant) + 1.01 * affine.constant_error
+    with np.errstate(over="ignore"):
+        return through * total + at_once
+
+
+def sweep(enclosure: Enclosure, rows: Rows, advice: Advice | None = None, *, keep: bool = False) -> Forms:
+    """Takes rows on any layers back to the input.
+
+    Args:
+        enclosure: bounds of every layer that the rows can reach.
+        rows: consumed.
+        advice: slopes and multipliers per row.
+        keep: also return the coefficients that arrive at each layer.
+    """
+    owner, coefficients = rows.owner, rows.coefficients
+    constant, error = rows.constant, rows.error
+    whole = len(owner) == len(enclosure) and np.array_equal(owner, np.arange(len(owner)))
+
+    def of(table: Array) -> Array:
+        return table if whole else np.take(table, owner, axis=0)
+
+    kept: list[Array | None] = [None] * len(enclosure.network.layers)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for k in range(len(enclosure.network.layers), 0, -1):
+            a = coefficients.pop(k, None)
+            if a is None:
+                continue
+            layer = enclosure.network.layers[k - 1]
+            if keep:
+                kept[k - 1] = a
+            if not isinstance(layer.activation, Identity):
+                lines = enclosure.lines[k - 1]
+                slope = advice.slopes[k - 1] if advice is not None and advice.slopes else None
+                lower_slope = of(lines.lower_slope)
+                if slope is not None:
+                    lower_slope = np.where(of(enclosure.unstable[k - 1]), np.clip(slope, 0.0, 1.0), lower_slope)
+                negative = np.minimum(a, 0.0)
+                a = np.subtract(a, negative)
+                constant = constant + np.einsum("rj,rj->r", negative, of(lines.upper_intercept))
+                if lines.lower_intercept is not None:
+                    constant = constant + np.einsum("rj,rj->r", a, of(lines.lower_intercept))
+                # in every place one of the two is zero, so the sum rounds nothing
+                a *= lower_slope
+                negative *= of(lines.upper_slope)
+                a += negative
+            multiplier = advice.multipliers[k - 1] if advice is not None and advice.multipliers else None
+            if multiplier is not None:
+                low, high = (of(side) for side in enclosure.intervals[k - 1])
+                used = np.where(multiplier > 0.0, low, high)
+                a = a - multiplier
+                # q l - p u with m = q - p is m times whichever bound is used
+                product = np.where(multiplier == 0.0, 0.0, multiplier * used)
+                constant = constant + product.sum(axis=1)
+                error = error + gamma(layer.size + 2) * np.abs(product).sum(axis=1)
+            constant, error = _through(layer.affine, a, of(enclosure.rounding[k - 1]), coefficients, constant, error)
+        slopes = coefficients.get(0)
+        if slopes is None:
+            slopes = np.zeros((len(owner), enclosure.network.inputs))
+        positive, negative = np.maximum(slopes, 0.0), np.minimum(slopes, 0.0)
+        minimum = np.einsum("ri,ri->r", positive, of(enclosure.lower))
+        minimum += np.einsum("ri,ri->r", negative, of(enclosure.upper))
+        lost = np.einsum("ri,ri->r", positive - negative, of(enclosure.reach[0]))
+        total = minimum + constant
+        bound = down(total, error + gamma(enclosure.network.inputs + 4) * lost + 4.0 * UNIT * np.abs(constant))
+    return Forms(slopes, constant, error, np.where(np.isnan(bound), -np.inf, bound), kept)
+
+
+def _through(
+    affine: Affine, a: Array, rounding: Array, coefficients: dict[int, Array], constant: Array, error: Array
+) -> tuple[Array, Array]:
+    """Replaces coefficients on pre-activations by coefficients on the sources; returns constant and error."""
+    constant = constant + a @ affine.constant
+    error = error + np.einsum("rj,rj->r", np.abs(a), rounding) + 4.0 * UNIT * np.abs(constant)
+    for source, linear in affine.terms:
+        contribution = linear.transpose(a)
+        coefficients[source] = coefficients[source] + contribution if source in coefficients else contribution
+    return constant, error
+
+
+def bound_units(
+    enclosure: Enclosure, affine: Affine, k: int, owner: Index, unit: Index, deadline: Deadline = NEVER
+) -> tuple[Array, Array]:
+    """Rigorous bounds on single units of an affine map.
+
+    Args:
+        enclosure: bounds of every layer below.
+        affine: the map, the pre-activation of layer k (0-based).
+        k: its layer; `enclosure.rounding[k]` belongs to it.
+        owner: (R,) domain of each unit.
+        unit: (R,) the unit.
+        deadline: checked between chunks.
+
+    Returns:
+        lower, upper: (R,) each.
+    """
+    base = affine.constant[unit]
+    # coefficients that are selected, not computed, only carry the uncertainty of the map's own entries
+    uncertainty = enclosure.rounding[k][owner, unit] + 4.0 * UNIT * np.abs(base)
+
+    def both_ways(part: slice) -> tuple[Array, Array]:
+        deadline.check()
+        rows, units = owner[part], unit[part]
+        count = len(rows)
+        coefficients = {}
+        for source, linear in affine.terms:
+            selected = linear.select(units)
+            coefficients[source] = np.concatenate([selected, -selected])
+        constant = np.concatenate([base[part], -base[part]])
+        error = np.tile(uncertainty[part], 2)
+        forms = sweep(enclosure, Rows(np.tile(rows, 2), coefficients, constant, error))
+        return forms.bound[:count], -forms.bound[count:]
+
+    parts = map_chunks(both_ways, _chunks(len(owner), 2 * _widest(enclosure.network)))
+    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+
+def bound_outputs(
+    enclosure: Enclosure,
+    owner: Index,
+    objective: Objective,
+    advice: Advice | None = None,
+    *,
+    keep: bool = False,
+    deadline: Deadline = NEVER,
+) -> Forms:
+    """Lower bounds of weighted rows of cases.
+
+    Args:
+        enclosure: bounds of every layer.
+        owner: (R,) domain of each row.
+        objective: R rows.
+        advice: slopes and multipliers per row.
+        keep: also return the coefficients that arrive at each layer.
+        deadline: checked between chunks.
+    """
+    output = enclosure.network.output
+
+    def one(part: slice) -> Forms:
+        deadline.check()
+        rows, row = owner[part], objective.take(part)
+        coefficients: dict[int, Array] = {}
+        constant, error = -row.d, row.uncertainty(enclosure.reach[-1][rows], enclosure.reach[0][rows])
+        constant, error = _through(output, row.C, enclosure.rounding[-1][rows], coefficients, constant, error)
+        if row.D is not None:
+            coefficients[0] = coefficients[0] + row.D if 0 in coefficients else row.D.copy()
+        chosen = None if advice is None else advice.take(part)
+        return sweep(enclosure, Rows(rows, coefficients, constant, error), chosen, keep=keep)
+
+    return Forms.concatenate(map_chunks(one, _chunks(len(owner), _widest(enclosure.network))))
+
+
+def _widest(network: Network) -> int:
+    return max(network.inputs, network.outputs, *(layer.size for layer in network.layers), 1)
+
+
+def _chunks(count: int, width: int) -> list[slice]:
+    """Slices of at most CHUNK numbers, at least one per thread when there is work for all of them."""
+    size = max(1, CHUNK // width)
+    if count > 64 * threads():
+        size = min(size, -(-count // threads()))
+    return [slice(at, min(at + size, count)) for at in range(0, count, size)] or [slice(0, 0)]
+

@@ -1,0 +1,170 @@
+"""Bounds on every layer of a network over a batch of domains, computed from the input forwards.
+
+Per layer: the interval sweep, intersected with what is known from an ancestor; then, for the units that are still
+unstable, the backward pass. Each layer's bounds make the lines that later layers are bounded with. A unit that an ancestor
+knows to be stable stays stable and is never bounded again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivan.bounds import backward
+from ivan.bounds.domains import Domains
+from ivan.bounds.interval import affine_interval
+from ivan.bounds.rigorous import LARGEST, gamma, magnitude
+from ivan.deadline import NEVER, Deadline
+from ivan.network.activations import Activation, Lines
+from ivan.network.affine import Affine
+from ivan.network.layers import Network
+
+Array = NDArray[np.float64]
+
+
+@dataclass
+class Enclosure:
+    """Everything a backward pass needs to know about B domains.
+
+    Attributes:
+        network: the network.
+        lower: (B, inputs) the boxes.
+        upper: (B, inputs).
+        empty: (B,) True where the domain was found to hold no point.
+        unstable: per layer, (B, n_k) True where a split point of the activation lies strictly inside the bounds.
+        intervals: per layer, (B, n_k) rigorous bounds of the pre-activations.
+        lines: per layer, lines around the activation on those bounds; upper intercepts are inflated to absorb the
+            rounding of summing them.
+        rounding: per affine map (layers, then the output), (B, n_k): what one unit of |coefficient| on each
+            pre-activation can lose by rounding on its way through the affine map.
+        reach: per source (input first, outputs last), (B, n): max |h|.
+        split: per layer, where units are split on the path.
+    """
+
+    network: Network
+    lower: Array
+    upper: Array
+    empty: NDArray[np.bool_]
+    split: tuple[NDArray[np.bool_] | None, ...]
+    unstable: list[NDArray[np.bool_]] = field(default_factory=list)
+    intervals: list[tuple[Array, Array]] = field(default_factory=list)
+    lines: list[Lines] = field(default_factory=list)
+    rounding: list[Array] = field(default_factory=list)
+    reach: list[Array] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.lower)
+
+    @property
+    def domains(self) -> Domains:
+        """The domains with what is now known of them."""
+        return Domains(self.lower, self.upper, tuple(self.intervals), self.split, self.empty)
+
+
+def enclose(network: Network, domains: Domains, *, refresh: bool = True, deadline: Deadline = NEVER) -> Enclosure:
+    """Bounds on every layer over the domains.
+
+    Args:
+        network: the network.
+        domains: the sub-problems; bounds they already know are intersected with the new ones.
+        refresh: bound unstable units by backward passes; otherwise by the interval sweep and what is known only.
+        deadline: checked between chunks of rows.
+
+    Raises:
+        OutOfTime: the deadline passed.
+    """
+    result = Enclosure(network, domains.lower, domains.upper, domains.empty.copy(), domains.split)
+    result.reach.append(magnitude(domains.lower, domains.upper))
+    values = [(domains.lower, domains.upper)]
+    for k, layer in enumerate(network.layers):
+        deadline.check()
+        low, high, rounding = affine_interval(layer.affine, values, result.reach, backward.consumers(network))
+        if domains.known is not None:
+            low, high = np.maximum(low, domains.known[k][0]), np.minimum(high, domains.known[k][1])
+        result.rounding.append(rounding)
+        needed = refresh and any(source > 0 for source, _ in layer.affine.terms)
+        if needed and layer.activation.split_points:
+            low, high = _tightened(result, layer.affine, k, low, high, deadline)
+        crossed = np.any(low > high, axis=1)
+        if crossed.any():
+            # An empty domain is closed as such; give it harmless bounds so that its rows disturb no one.
+            result.empty |= crossed
+            low, high = np.minimum(low, high), np.maximum(low, high)
+        _append(result, k, low, high)
+        values.append(layer.activation.interval(low, high))
+        result.reach.append(magnitude(*values[-1]))
+    return _with_outputs(result, values)
+
+
+def from_known(network: Network, domains: Domains) -> Enclosure:
+    """The enclosure that rests on bounds already known, without computing new ones (splits are cut into them)."""
+    if domains.known is None:
+        raise ValueError("nothing is known of these domains")
+    result = Enclosure(network, domains.lower, domains.upper, domains.empty.copy(), domains.split)
+    result.reach.append(magnitude(domains.lower, domains.upper))
+    values = [(domains.lower, domains.upper)]
+    for k, layer in enumerate(network.layers):
+        low, high = domains.known[k]
+        crossed = np.any(low > high, axis=1)
+        if crossed.any():
+            result.empty |= crossed
+            low, high = np.minimum(low, high), np.maximum(low, high)
+        _append(result, k, low, high)
+        result.rounding.append(backward.rounding_of(layer.affine, result.reach, backward.consumers(network)))
+        values.append(layer.activation.interval(low, high))
+        result.reach.append(magnitude(*values[-1]))
+    return _with_outputs(result, values)
+
+
+def _with_outputs(result: Enclosure, values: list[tuple[Array, Array]]) -> Enclosure:
+    network = result.network
+    low, high, rounding = affine_interval(network.output, values, result.reach, backward.consumers(network))
+    result.rounding.append(rounding)
+    result.reach.append(magnitude(low, high))
+    return result
+
+
+def _append(result: Enclosure, k: int, low: Array, high: Array) -> None:
+    layer = result.network.layers[k]
+    # Beyond LARGEST the rounding analysis no longer holds: an infinite bound makes every claim fail.
+    wild = ~(magnitude(low, high) <= LARGEST)
+    if wild.any():
+        low, high = np.where(wild, -np.inf, low), np.where(wild, np.inf, high)
+    result.intervals.append((low, high))
+    result.unstable.append(_unstable(layer.activation, low, high))
+    with np.errstate(over="ignore", invalid="ignore"):
+        lines = layer.activation.lines(low, high)
+        more = 2.0 * gamma(layer.size)
+        lower = lines.lower_intercept
+        lines = Lines(
+            lines.lower_slope,
+            None if lower is None else lower - more * np.abs(lower),
+            lines.upper_slope,
+            lines.upper_intercept + more * np.abs(lines.upper_intercept),
+        )
+    result.lines.append(lines)
+
+
+def _unstable(activation: Activation, low: Array, high: Array) -> NDArray[np.bool_]:
+    inside = np.zeros(low.shape, bool)
+    for point in activation.split_points:
+        inside |= (low < point) & (high > point)
+    return inside
+
+
+def _tightened(
+    result: Enclosure, affine: Affine, k: int, low: Array, high: Array, deadline: Deadline
+) -> tuple[Array, Array]:
+    """Bounds of the unstable units of layer k (0-based), by one backward pass each way."""
+    unstable = _unstable(result.network.layers[k].activation, low, high) & ~result.empty[:, None]
+    owner, unit = np.nonzero(unstable)
+    if not len(owner):
+        return low, high
+    below, above = backward.bound_units(result, affine, k, owner, unit, deadline)
+    low, high = low.copy(), high.copy()
+    low[owner, unit] = np.maximum(low[owner, unit], below)
+    high[owner, unit] = np.minimum(high[owner, unit], above)
+    return low, high
+

@@ -1,0 +1,45 @@
+"""Chunks of rows on all cores.
+
+Bounds of different rows do not depend on each other. numpy lets go of the interpreter lock inside its kernels, so threads
+serve; BLAS runs with one thread then (`ivan.__main__` sets it before numpy is loaded), because two levels of threads on
+the same cores only get in each other's way.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_pool: ThreadPoolExecutor | None = None
+_threads = 1
+
+
+def set_threads(count: int) -> None:
+    """How many chunks are computed at the same time from now on."""
+    global _pool, _threads
+    if _pool is not None:
+        _pool.shutdown()
+    _pool = ThreadPoolExecutor(count, thread_name_prefix="bounds") if count > 1 else None
+    _threads = count
+
+
+def threads() -> int:
+    """How many chunks are computed at the same time."""
+    return _threads
+
+
+def cores() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def map_chunks(task: Callable[[T], R], chunks: Sequence[T]) -> list[R]:
+    """task(chunk) of every chunk, in order."""
+    if _pool is None or len(chunks) < 2:
+        return [task(chunk) for chunk in chunks]
+    return list(_pool.map(task, chunks))

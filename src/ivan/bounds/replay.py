@@ -1,0 +1,200 @@
+"""Replay: a proof - a tree and certificates - against a problem. Certifying a fresh result, checking a stored proof and
+re-verifying an updated model are this one operation.
+
+Bounds on intermediate neurons depend on the weights and are not stored; they are recomputed along the tree by the recipe
+that it records. The walk goes from refreshed node to refreshed node, in batches, depth first, so that only the bounds of
+nodes with unfinished descendants are held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivan.bounds.certify import certify
+from ivan.bounds.descend import descend, roots
+from ivan.bounds.domains import Domains
+from ivan.bounds.enclosure import enclose, from_known
+from ivan.bounds.objective import Rows
+from ivan.deadline import NEVER, Deadline
+from ivan.network.layers import Network
+from ivan.problem import Problem
+from ivan.proof import Proof, SpecTree, State
+from ivan.proof.tree import COLUMNS
+
+Index = NDArray[np.int64]
+
+
+@dataclass
+class Replayed:
+    """What a replay found.
+
+    Attributes:
+        holds: (M,) True where a certificate holds.
+        bound: (M,) the rigorous bound each certificate reached.
+        leaf: (P,) leaves with a case that no certificate excludes, ...
+        case: (P,) ... and that case.
+        domains: known bounds of such leaves, in parts (nodes, their domains), as far as the memory set aside for it goes.
+    """
+
+    holds: NDArray[np.bool_]
+    bound: NDArray[np.float64]
+    leaf: Index
+    case: Index
+    domains: list[tuple[Index, Domains]] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """True when every case is excluded in every leaf: the property holds."""
+        return not len(self.leaf)
+
+
+def batch_size(network: Network) -> int:
+    """Domains that are bounded together: enough to fill the kernels, few enough to fit the caches and the memory."""
+    units = network.inputs + sum(layer.size for layer in network.layers)
+    return int(np.clip(200_000 // max(units, 1), 8, 1024))
+
+
+KEPT_NUMBERS = 20_000_000
+"""Numbers of known bounds that are handed on with the leaves that failed."""
+
+
+def replay(
+    problem: Problem, proof: Proof, deadline: Deadline = NEVER, progress: Callable[[int, int], None] | None = None
+) -> Replayed:
+    """Tries every certificate of a proof on a problem.
+
+    Args:
+        problem: any problem with as many regions and cases as the proof's; tree and certificates have been checked to fit.
+        proof: the claims.
+        deadline: checked between batches.
+        progress: told after each batch how many certificates were tried and how many of them hold.
+
+    Raises:
+        OutOfTime: the deadline passed.
+    """
+    tree, certificates = proof.tree, proof.certificates
+    rows, columns = Rows(problem), {name: getattr(tree, name) for name in COLUMNS}
+    count = len(certificates)
+    held, bound = np.zeros(count, bool), np.full(count, -np.inf)
+    order = np.argsort(certificates.node, kind="stable")
+    first = np.searchsorted(certificates.node[order], np.arange(len(tree) + 1))
+    below = _Below(tree, first)
+    result = Replayed(held, bound, np.zeros(0, np.int64), np.zeros(0, np.int64))
+    size, tried, room = batch_size(problem.network), 0, KEPT_NUMBERS
+
+    def visit(nodes: Index, domains: Domains, *, refresh: bool) -> None:
+        nonlocal tried, room
+        deadline.check()
+        if refresh:
+            enclosure = enclose(problem.network, domains, deadline=deadline)
+        else:
+            enclosure = from_known(problem.network, domains)
+        lengths = first[nodes + 1] - first[nodes]
+        claims = order[_ranges(first[nodes], lengths)]
+        owner = np.repeat(np.arange(len(nodes)), lengths)
+        if len(claims):
+            ok, forms = certify(enclosure, owner, certificates.take(claims), rows, deadline)
+            held[claims], bound[claims] = ok, forms.bound
+            tried += len(claims)
+            if progress is not None:
+                progress(tried, int(held.sum()))
+            failed = np.unique(owner[~ok])
+            failed = failed[tree.state[nodes[failed]] != State.SPLIT]
+            numbers = len(failed) * sum(2 * layer.size for layer in problem.network.layers)
+            if len(failed) and numbers <= room:
+                room -= numbers
+                result.domains.append((nodes[failed], enclosure.domains.take(failed)))
+        if refresh:
+            known = enclosure.domains
+            for again in (False, True):
+                children, row = below.of(nodes, refresh=again)
+                for at in range(0, len(children), size):
+                    part, anchor = children[at : at + size], row[at : at + size]
+                    stack.append((part, known, anchor, nodes[anchor], again))
+
+    stack: list[tuple[Index, Domains, Index, Index, bool]] = []
+    regions = np.arange(len(problem.regions))
+    for at in range(0, len(regions), size):
+        part = regions[at : at + size]
+        visit(part, roots(problem, part), refresh=True)
+        while stack:
+            nodes, known, row, ancestor, refresh = stack.pop()
+            visit(nodes, descend(known.take(row), columns, nodes, ancestor), refresh=refresh)
+    result.leaf, result.case = uncovered(problem, proof, held)
+    return result
+
+
+class _Below:
+    """For a refreshed node: the nodes below it that rest on its bounds and are refreshed or carry certificates."""
+
+    def __init__(self, tree: SpecTree, first: Index) -> None:
+        self._refresh = tree.refresh.astype(bool)
+        needed = (self._refresh | (np.diff(first) > 0)) & (tree.parent >= 0)
+        self._nodes = np.flatnonzero(needed)
+        anchor = tree.parent[self._nodes].astype(np.int64)
+        while True:
+            inherited = ~self._refresh[anchor]
+            if not inherited.any():
+                break
+            anchor[inherited] = tree.parent[anchor[inherited]]
+        order = np.argsort(anchor, kind="stable")
+        self._nodes = self._nodes[order]
+        self._first = np.searchsorted(anchor[order], np.arange(len(tree) + 1))
+
+    def of(self, nodes: Index, *, refresh: bool) -> tuple[Index, Index]:
+        """Those of all the given nodes, with the position of the given node that each belongs to."""
+        lengths = self._first[nodes + 1] - self._first[nodes]
+        below = self._nodes[_ranges(self._first[nodes], lengths)]
+        row = np.repeat(np.arange(len(nodes)), lengths)
+        chosen = self._refresh[below] == refresh
+        return below[chosen], row[chosen]
+
+
+def _ranges(starts: Index, lengths: Index) -> Index:
+    """All numbers of the half-open ranges, one range after the other."""
+    ends = np.cumsum(lengths)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total) + np.repeat(starts - ends + lengths, lengths)
+
+
+def uncovered(problem: Problem, proof: Proof, held: NDArray[np.bool_]) -> tuple[Index, Index]:
+    """Pairs (leaf, case) that no certificate that holds, at the leaf or above it, excludes.
+
+    64 cases at a time are one bit each of a word per node, handed down from parents to children.
+    """
+    tree, certificates = proof.tree, proof.certificates
+    region, depth = tree.region(), tree.depth()
+    levels = [np.flatnonzero(depth == level) for level in range(1, int(depth.max(initial=0)) + 1)]
+    position = np.zeros(len(problem.cases), np.int64)
+    most = 0
+    for members in problem.cases_of:
+        position[list(members)] = np.arange(len(members))
+        most = max(most, len(members))
+    sizes = np.array([len(members) for members in problem.cases_of], np.int64)
+    case_region = np.array([case.region for case in problem.cases], np.int64)
+    # a certificate about another region's case says nothing here
+    usable = held & (case_region[certificates.case] == region[certificates.node]) if len(held) else held
+    leaves, found = tree.leaves, []
+    for start in range(0, most, 64):
+        mask = np.zeros(len(tree), np.uint64)
+        place = position[certificates.case] - start
+        here = usable & (place >= 0) & (place < 64)
+        np.bitwise_or.at(mask, certificates.node[here], np.uint64(1) << place[here].astype(np.uint64))
+        for level in levels:
+            mask[level] |= mask[tree.parent[level]]
+        bits = np.clip(sizes[region[leaves]] - start, 0, 64)
+        for bit in range(int(bits.max(initial=0))):
+            missing = (bits > bit) & ((mask[leaves] >> np.uint64(bit)) & np.uint64(1) == 0)
+            found.append((leaves[missing], np.full(int(missing.sum()), start + bit)))
+    if not found:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    leaf, place = np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    flat = np.concatenate([np.array(members, np.int64) for members in problem.cases_of])
+    case = flat[offsets[region[leaf]] + place]
+    order = np.lexsort((case, leaf))
+    return leaf[order], case[order]

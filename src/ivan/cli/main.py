@@ -1,0 +1,127 @@
+"""The `ivan` command: its subcommands, and the one place where errors become a line, a hint and an exit code.
+
+    0    every verdict
+    2    input that cannot be used
+    4    an internal error, always a bug
+    130  interrupted
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+
+import click
+
+import ivan
+from ivan.errors import IvanError, PropertyError
+
+_COMMANDS = {
+    "verify": ("ivan.cli.verify", "verify", "Decide whether some input of a model violates a property."),
+    "cache": ("ivan.cli.cache", "cache", "Look at the stored proofs, or delete them."),
+}
+"""Every subcommand: module, attribute, and the line that `ivan --help` shows without importing it."""
+
+INTERRUPTED = 130
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute, _ = _COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, short) for name, (_, _, short) in _COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(ivan.__version__, "--version", message="%(version)s")
+@click.option("--name", is_flag=True, expose_value=False, is_eager=True, callback=lambda c, p, v: _say_name(c, v),
+              help="Print the program's name and exit.")  # fmt: skip
+def cli() -> None:
+    """Verify neural networks, keep the proofs, and verify the next version from them.
+
+    \b
+    ivan verify model.onnx property.vnnlib
+    ivan verify model-v2.onnx property.vnnlib      starts from the stored proof
+    """
+
+
+def _say_name(context: click.Context, wanted: bool) -> None:
+    if wanted:
+        click.echo("ivan")
+        context.exit()
+
+
+def run(arguments: Sequence[str], *, started: float | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: without the program's name.
+        started: when the process began, on the monotonic clock; deadlines count from there.
+
+    Returns:
+        The exit code.
+    """
+    context_object = {"started": time.monotonic() if started is None else started}
+    try:
+        result = cli.main(list(arguments), prog_name="ivan", standalone_mode=False, obj=context_object)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "", err=True)
+        return 2
+    except click.ClickException as error:
+        _complain(error.format_message(), _usage_hint(error))
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except IvanError as error:
+        _complain(error.message, error.hint, error.excerpt() if isinstance(error, PropertyError) else None)
+        if _verbose(arguments):
+            traceback.print_exc()
+        return error.exit_code
+    except MemoryError:
+        _complain("out of memory", "the model or its relaxation is too large for this machine")
+        return 2
+    except BrokenPipeError:
+        # whoever read stdout has gone; nothing more can be said there
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # the last line of defence: one line, never a verdict
+        _complain(f"internal error: {type(error).__name__}: {error}", "please report it, with the output of --verbose")
+        if _verbose(arguments):
+            traceback.print_exc()
+        return 4
+
+
+def _verbose(arguments: Sequence[str]) -> bool:
+    return "--verbose" in arguments or "-v" in arguments
+
+
+def _usage_hint(error: click.ClickException) -> str | None:
+    context = getattr(error, "ctx", None)
+    return f"`{context.command_path} --help` shows how it is used" if context is not None else None
+
+
+def _complain(message: str, hint: str | None, excerpt: str | None = None) -> None:
+    """One line, the place it is about, and what to do."""
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
+    if excerpt is not None:
+        click.echo(excerpt, err=True)
+    if hint is not None:
+        click.echo(f"{click.style('hint:', fg='cyan')} {hint}", err=True)

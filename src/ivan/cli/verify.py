@@ -1,0 +1,225 @@
+"""`ivan verify`: one model, one property, one answer."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ivan.errors import InputError
+from ivan.options import knob
+
+MARGIN = 0.15
+"""Seconds before the deadline at which the search stops, so that the answer stands in time."""
+
+LAST_WORD = 0.03
+"""Seconds before the deadline at which an answer is printed at the latest, whatever is still running."""
+
+_MODEL_SUFFIXES = (".onnx", ".onnx.gz")
+_QUERY_SUFFIXES = (".vnnlib", ".vnnlib.gz")
+
+
+def _number(name: str, kind: type, **more: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """An option of the table in options.py."""
+    facts = knob(name)
+    domain = click.IntRange if kind is int else click.FloatRange
+    return click.option(
+        "--" + name.replace("_", "-"),
+        name,
+        type=domain(facts["minimum"], facts["maximum"]),
+        default=facts["default"],
+        help=facts["help"],
+        show_default=facts["default"] is not None,
+        **more,
+    )
+
+
+@click.command("verify")
+@click.argument("files", nargs=-1, required=True, metavar="MODEL QUERY")
+@click.option("--network", "networks", multiple=True, metavar="NAME=MODEL", help="The model, as the standard names it.")
+@_number("timeout", float, metavar="SECONDS")
+@click.option("--store", metavar="PATH|URL", help="Proof store; default: IVAN_STORE, else the user's cache directory.")
+@click.option("--no-store", is_flag=True, help="Neither read nor write proofs.")
+@click.option("--fresh", is_flag=True, help="Ignore what is stored, save what is found.")
+@click.option("--recheck", is_flag=True, help="Replay a stored proof even when this question was answered before.")
+@click.option("--base", metavar="MODEL|DIGEST", help="Start from this version's proof.")
+@click.option("--witness", type=click.Path(dir_okay=False, path_type=Path), help="Also write the counterexample here.")
+@click.option("--json", "report", metavar="FILE|-", help="Write a report for programs.")
+@_number("threads", int, metavar="N")
+@_number("seed", int, metavar="N")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but the answer and errors.")
+@click.option("-v", "--verbose", is_flag=True, help="Say what is being done, and tracebacks of errors.")
+@click.option("--no-progress", is_flag=True, help="No live line.")
+@click.pass_context
+def verify(
+    context: click.Context,
+    files: tuple[str, ...],
+    networks: tuple[str, ...],
+    timeout: float | None,
+    store: str | None,
+    no_store: bool,
+    fresh: bool,
+    recheck: bool,
+    base: str | None,
+    witness: Path | None,
+    report: str | None,
+    threads: int,
+    seed: int,
+    quiet: bool,
+    verbose: bool,
+    no_progress: bool,
+) -> int:
+    """Decide whether some input of MODEL violates the property in QUERY.
+
+    The first line of stdout is sat, unsat, unknown or timeout; behind sat stands a counterexample that onnxruntime
+    confirms. Everything else goes to stderr. MODEL is an ONNX file, QUERY a VNN-LIB file, either may be gzipped.
+
+    \b
+    ivan verify model.onnx property.vnnlib --timeout 60
+    ivan verify model-int8.onnx property.vnnlib          starts from the stored proof of model.onnx
+    ivan verify property.vnnlib --network N=model.onnx   the form of the VNN-LIB standard
+    """
+    started: float = context.obj["started"] if context.obj else time.monotonic()
+    model, query = _files(files, networks)
+    if no_store and (store or base or recheck or fresh):
+        raise click.UsageError("--no-store does not go with --store, --base, --recheck or --fresh")
+    if fresh and (base or recheck):
+        raise click.UsageError("--fresh does not go with --base or --recheck")
+
+    from ivan.cli.answer import answer, assignment
+    from ivan.cli.progress import talk
+    from ivan.cli.watch import Watch
+    from ivan.deadline import Deadline
+    from ivan.options import Options
+    from ivan.verdict import Verdict
+    from ivan.verify import Outcome
+    from ivan.verify import verify as decide
+
+    due = math.inf if timeout is None else started + timeout
+    deadline = Deadline(due - MARGIN if timeout is None or timeout > 4 * MARGIN else started + 0.75 * timeout)
+    talker = talk(quiet=quiet, verbose=verbose, progress=not no_progress)
+
+    def give_up() -> None:
+        click.echo(Verdict.TIMEOUT.value)
+        sys.stdout.flush()
+
+    with Watch(due - LAST_WORD, deadline, give_up) as watch, talker:
+
+        def say(outcome: Outcome) -> None:
+            getattr(talker, "clear", lambda: None)()
+            text = answer(outcome.verdict, outcome.witness, outcome.vnnlib_version)
+            if watch.say(lambda: _print(text)) and verbose:
+                talker.say(_summary(outcome))
+
+        talker.answered = say  # type: ignore[method-assign]
+        outcome = decide(
+            model,
+            query,
+            store=False if no_store else store,
+            base=base,
+            fresh=fresh,
+            recheck=recheck,
+            options=Options(timeout=timeout, threads=threads, seed=seed),
+            deadline=deadline,
+            listener=talker,
+        )
+        if watch.interrupted:
+            return 130
+        if witness is not None and outcome.witness is not None:
+            _write(witness, assignment(outcome.witness) + "\n")
+        if report is not None:
+            text = json.dumps(_report(outcome, model, query, started), indent=2) + "\n"
+            if report == "-":
+                _print(text.rstrip("\n"))
+            else:
+                _write(Path(report), text)
+    return 0
+
+
+def _files(files: tuple[str, ...], networks: tuple[str, ...]) -> tuple[str, str]:
+    """Model and query, told apart by their suffixes; in the short form the model comes first otherwise."""
+    if networks:
+        if len(files) != 1:
+            raise click.UsageError("with --network exactly one QUERY is expected")
+        if len(networks) > 1:
+            raise InputError("several networks in one query are not supported", hint="give one --network NAME=MODEL")
+        name, equals, model = networks[0].partition("=")
+        if not (name and equals and model):
+            raise click.UsageError(f"--network {networks[0]}: NAME=MODEL is expected")
+        return model, files[0]
+    if len(files) != 2:
+        raise click.UsageError("a MODEL and a QUERY are expected")
+    first, second = files
+    if first.endswith(_QUERY_SUFFIXES) or second.endswith(_MODEL_SUFFIXES):
+        return second, first
+    return first, second
+
+
+def _print(text: str) -> None:
+    """To stdout, at once."""
+    click.echo(text)
+    sys.stdout.flush()
+
+
+def _write(path: Path, text: str) -> None:
+    """To a temporary name first: whoever reads the file finds all of it or nothing."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_text(text)
+        partial.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}", hint="is the folder there, and writable?") from error
+
+
+def _summary(outcome: Any) -> str:
+    parts = [f"{outcome.verdict.value} in {outcome.solve_seconds:.3f} s", f"{outcome.statistics.domains:,} domains"]
+    if outcome.base_run is not None:
+        what = "answer" if outcome.exact else "proof"
+        parts.append(f"{what} of run {outcome.base_run} ({outcome.base_name})")
+        if not outcome.exact:
+            parts.append(f"{outcome.reused_leaves:,} of {outcome.base_leaves:,} leaves reused")
+    return ", ".join(parts)
+
+
+def _report(outcome: Any, model: str, query: str, started: float) -> dict[str, Any]:
+    """What `--json` writes."""
+    statistics = vars(outcome.statistics) | {"worst": _finite(outcome.statistics.worst)}
+    return {
+        "verdict": outcome.verdict.spelled(outcome.vnnlib_version),
+        "model": model,
+        "query": query,
+        "seconds": time.monotonic() - started,
+        "solve_seconds": outcome.solve_seconds,
+        "compact_seconds": outcome.compact_seconds,
+        "save_seconds": outcome.save_seconds,
+        "domains": int(outcome.statistics.domains),
+        "leaves": outcome.leaves,
+        "reused_leaves": outcome.reused_leaves,
+        "base_leaves": outcome.base_leaves,
+        "base_run": outcome.base_run,
+        "base_name": outcome.base_name,
+        "exact": outcome.exact,
+        "run": outcome.run,
+        "network_digest": outcome.network_digest or None,
+        "property_digest": outcome.property_digest or None,
+        "statistics": {name: value if value is None else float(value) for name, value in statistics.items()},
+        "phases": outcome.phases,
+        "witness": None
+        if outcome.witness is None
+        else {
+            "inputs": [float(v) for v in outcome.witness.inputs],
+            "outputs": [float(v) for v in outcome.witness.outputs],
+            "precision": outcome.witness.precision,
+        },
+    }
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,1 @@
+"""From an old proof to the seed of a new search."""

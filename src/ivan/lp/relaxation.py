@@ -1,0 +1,165 @@
+"""A network over one domain as a linear program: the triangle relaxation.
+
+Columns: the inputs; per layer, for an unstable unit, `h >= 0` and `g = h - z >= 0`, so that either phase is a change of one
+bound (g = 0: active, h = 0: inactive); for a unit that is active, or an identity, its value z, free; an inactive unit has
+none. One more column t. Rows:
+
+    per unit with columns:   (h - g, or z)  -  sum over sources L h_s  =  b
+    per unstable unit:       h / u  +  g / -l  <=  1                        (the chord; it implies z <= u and z >= l)
+    per row of the case:     C y + D x - d - t  <=  0
+
+and t is minimised: its least value is the largest lower bound on the case's worst row that the relaxation gives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivan.bounds.enclosure import Enclosure
+from ivan.network.activations import Identity, Relu
+from ivan.network.affine import Affine
+from ivan.network.layers import Network
+from ivan.problem import Case
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """Rows and columns, and where each unit went.
+
+    Attributes:
+        inputs: number of input columns, which come first.
+        matrix: scipy CSR, rows x columns.
+        row_lower: (rows,).
+        row_upper: (rows,).
+        column_lower: (columns,).
+        column_upper: (columns,).
+        value: per layer (n_k,) column of h or z, -1 for a unit that is always zero.
+        gap: per layer (n_k,) column of g, -1 for a unit without one.
+        equality: per layer (n_k,) row that defines the unit, -1 for none.
+        objective_rows: (r,) rows of the case.
+        objective: column t.
+    """
+
+    inputs: int
+    matrix: Any
+    row_lower: Array
+    row_upper: Array
+    column_lower: Array
+    column_upper: Array
+    value: list[Index]
+    gap: list[Index]
+    equality: list[Index]
+    objective_rows: Index
+    objective: int
+
+
+def supported(network: Network) -> bool:
+    """True when every activation is piecewise linear."""
+    return all(isinstance(layer.activation, Relu | Identity) for layer in network.layers)
+
+
+def relax(enclosure: Enclosure, domain: int, case: Case) -> Relaxation:
+    """The relaxation of one domain and one case.
+
+    Args:
+        enclosure: bounds of the domain (and perhaps others).
+        domain: which of its domains.
+        case: the rows whose worst is bounded.
+    """
+    from scipy.sparse import coo_array, csr_array
+
+    network = enclosure.network
+    columns = network.inputs
+    value, gap, equality = [], [], []
+    low_parts, high_parts = [enclosure.lower[domain]], [enclosure.upper[domain]]
+    values_of: list[Index] = [np.arange(columns)]
+    for k, layer in enumerate(network.layers):
+        low, high = enclosure.intervals[k][0][domain], enclosure.intervals[k][1][domain]
+        unstable = enclosure.unstable[k][domain]
+        active = ~unstable if isinstance(layer.activation, Identity) else ~unstable & (low >= 0.0)
+        used = unstable | active
+        count = int(used.sum())
+        value.append(np.full(layer.size, -1))
+        value[k][used] = columns + np.arange(count)
+        low_parts.append(np.where(active[used], -np.inf, 0.0))
+        high_parts.append(np.full(count, np.inf))
+        columns += count
+        gaps = int(unstable.sum())
+        gap.append(np.full(layer.size, -1))
+        gap[k][unstable] = columns + np.arange(gaps)
+        low_parts.append(np.zeros(gaps))
+        high_parts.append(np.full(gaps, np.inf))
+        columns += gaps
+        values_of.append(value[k])
+    objective = columns
+    low_parts.append(np.array([-np.inf]))
+    high_parts.append(np.array([np.inf]))
+    columns += 1
+
+    entries: list[tuple[Index, Index, Array]] = []
+    row_lower, row_upper = [], []
+    count = 0
+
+    def affine_rows(affine: Affine, chosen: Index, left: Array | None, sign: float) -> None:
+        """Adds sign * (left L) over the columns of every source, for the chosen outputs, at the rows from `count` on."""
+        for source, linear in affine.terms:
+            matrix = linear.to_sparse()
+            matrix = matrix[chosen] if left is None else csr_array(left) @ matrix
+            part = coo_array(matrix)
+            row, column = part.coords
+            target = values_of[source][column]
+            present = target >= 0
+            entries.append((count + row[present], target[present], sign * part.data[present]))
+
+    for k, layer in enumerate(network.layers):
+        chosen = np.flatnonzero(value[k] >= 0)
+        equality.append(np.full(layer.size, -1))
+        equality[k][chosen] = count + np.arange(len(chosen))
+        rows = equality[k][chosen]
+        affine_rows(layer.affine, chosen, None, -1.0)
+        entries.append((rows, value[k][chosen], np.ones(len(chosen))))
+        split = np.flatnonzero(gap[k] >= 0)
+        entries.append((equality[k][split], gap[k][split], np.full(len(split), -1.0)))
+        row_lower.append(layer.affine.constant[chosen])
+        row_upper.append(layer.affine.constant[chosen])
+        count += len(chosen)
+        low, high = enclosure.intervals[k][0][domain][split], enclosure.intervals[k][1][domain][split]
+        rows = count + np.arange(len(split))
+        entries.append((rows, value[k][split], 1.0 / high))
+        entries.append((rows, gap[k][split], -1.0 / low))
+        row_lower.append(np.full(len(split), -np.inf))
+        row_upper.append(np.ones(len(split)))
+        count += len(split)
+
+    rows = count + np.arange(len(case.d))
+    affine_rows(network.output, np.arange(network.outputs), case.C, 1.0)
+    r, i = np.nonzero(case.D)
+    entries.append((count + r, i, case.D[r, i]))
+    entries.append((rows, np.full(len(rows), objective), np.full(len(rows), -1.0)))
+    row_lower.append(np.full(len(rows), -np.inf))
+    row_upper.append(case.d - case.C @ network.output.constant)
+    count += len(rows)
+
+    row_index, column_index, numbers = (np.concatenate(parts) for parts in zip(*entries, strict=True))
+    matrix = csr_array(coo_array((numbers, (row_index, column_index)), shape=(count, columns)))
+    matrix.sum_duplicates()
+    return Relaxation(
+        network.inputs,
+        matrix,
+        np.concatenate(row_lower),
+        np.concatenate(row_upper),
+        np.concatenate(low_parts),
+        np.concatenate(high_parts),
+        value,
+        gap,
+        equality,
+        rows,
+        objective,
+    )

@@ -1,0 +1,262 @@
+"""What the store remembers about a question, in the terms of the verifier.
+
+The store keeps records and bytes; this is the translation: problems to keys, outcomes to records, bytes to proofs. A store
+that cannot be used costs its benefit, never an answer: every trouble becomes one warning, and verification goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import ivan
+from ivan.errors import MismatchError, ProofError, StoreError
+from ivan.network.compare import distance_to, weights, weights_bytes
+from ivan.network.onnx_reader import Model
+from ivan.options import Options
+from ivan.problem import Problem
+from ivan.proof import Proof, Witness
+from ivan.proof.codec import FORMAT, decode, encode
+from ivan.store import NetworkRecord, ProofRecord, PropertyRecord, RunRecord, StoredRun, WitnessRecord
+from ivan.verdict import Verdict
+
+if TYPE_CHECKING:
+    from ivan.store import ProofStore
+
+Warn = Callable[[str, str | None], None]
+"""Takes a warning and a hint."""
+
+CANDIDATES = 16
+"""Stored versions among which the nearest is looked for."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """A stored proof to start from.
+
+    Attributes:
+        run: its run.
+        name: the model it was found for.
+        proof: tree and certificates.
+    """
+
+    run: StoredRun
+    name: str
+    proof: Proof
+
+
+class Memory:
+    """An open store, seen from one question.
+
+    Args:
+        store: the open store.
+        model: the model asked about.
+        problem: the problem asked about.
+        warn: told about everything that is damaged.
+    """
+
+    def __init__(self, store: ProofStore, model: Model, problem: Problem, warn: Warn) -> None:
+        self._store, self._model, self._problem, self._warn = store, model, problem, warn
+
+    @classmethod
+    def open(cls, location: str | None, model: Model, problem: Problem, warn: Warn) -> Memory | None:
+        """Opens the store; None, and a warning, where that is not possible."""
+        from ivan.store import ProofStore
+
+        try:
+            store = ProofStore.open(location, warn=lambda line: warn(line, None))
+        except StoreError as error:
+            warn(f"{error.message}; going on without stored proofs", error.hint)
+            return None
+        if store.read_only:
+            warn(f"{store.location} cannot be written: nothing will be saved", None)
+        return cls(store, model, problem, warn)
+
+    def close(self) -> None:
+        """Closes the store."""
+        try:
+            self._store.close()
+        except StoreError as error:
+            self._warn(error.message, error.hint)
+
+    # Looking up
+
+    def exact(self) -> tuple[StoredRun, Witness | None] | None:
+        """A stored decision of this very question, with its witness."""
+        return self._guarded(self._exact)
+
+    def _exact(self) -> tuple[StoredRun, Witness | None] | None:
+        run = self._store.exact(self._network, self._property, compatible=_compatible)
+        if run is None:
+            return None
+        witness = self._store.witness(run.id) if run.verdict == Verdict.SAT.value else None
+        return run, None if witness is None else _witness(witness)
+
+    def witnesses(self) -> list[Witness]:
+        """Inputs that violated the property on any stored version, the newest first."""
+        found = self._guarded(lambda: self._store.witnesses(self._property)) or []
+        count = self._problem.network.inputs
+        return [_witness(record) for _, record in found if len(record.inputs) == count]
+
+    def own_proof(self) -> Base | None:
+        """This very question's stored proof, finished or interrupted."""
+
+        def find() -> Base | None:
+            run = self._store.exact(self._network, self._property, compatible=_compatible)
+            if run is None or not run.has_proof:
+                run = self._store.open_run(self._network, self._property)
+            return None if run is None or not _compatible(run) else self._base(run, self._model.network.name)
+
+        return self._guarded(find)
+
+    def nearest(self) -> Base | None:
+        """The proof of this property for the stored version that is nearest to the model.
+
+        Versions of the same architecture come first, by the distance of their weights, then the others, newest first.
+        """
+        return self._guarded(self._nearest)
+
+    def _nearest(self) -> Base | None:
+        network = self._problem.network
+        found = self._store.bases(self._property, exclude_network=self._network, limit=CANDIDATES)
+        ranked = []
+        for age, (run, record) in enumerate(found):
+            if not _compatible(run):
+                continue
+            distance = np.inf
+            if record.architecture == network.architecture_digest and len(found) > 1:
+                kept = self._store.weights(record.digest)
+                distance = np.inf if kept is None else distance_to(network, kept)
+            same = record.architecture == network.architecture_digest
+            ranked.append((not same, distance, age, run, record))
+        ranked.sort(key=lambda entry: entry[:3])
+        for *_, run, record in ranked:
+            base = self._base(run, record.name)
+            if base is not None:
+                return base
+        return None
+
+    def named(self, base: str) -> Base | None:
+        """The proof of this property for the version that the user names, by file or by digest.
+
+        Raises:
+            MismatchError: no stored network is called so, or several are.
+        """
+        return self._guarded(lambda: self._named(base))
+
+    def _named(self, base: str) -> Base | None:
+        if Path(base).exists():
+            from ivan.network.onnx_reader import read_network
+
+            digest = read_network(base).digest
+        else:
+            matches = self._store.find_network(base)
+            if len(matches) != 1:
+                what = "no stored network has" if not matches else f"{len(matches)} stored networks have"
+                raise MismatchError(
+                    f"--base {base}: no such file, and {what} a digest that begins so",
+                    hint="`ivan cache list` shows the stored networks",
+                )
+            digest = matches[0].digest
+        for run, record in self._store.bases(self._property, limit=1_000):
+            if record.digest == digest and _compatible(run):
+                return self._base(run, record.name)
+        self._warn(f"--base {base}: nothing is stored for this property; starting from scratch", None)
+        return None
+
+    def _base(self, run: StoredRun, name: str) -> Base | None:
+        try:
+            return Base(run, name, decode(self._store.proof(run.id).data))
+        except ProofError as error:
+            self._warn(f"run {run.id}: {error.message}; its proof is not used", error.hint)
+            return None
+
+    # Saving
+
+    def save(
+        self,
+        verdict: Verdict,
+        proof: Proof | None,
+        witness: Witness | None,
+        *,
+        options: Options,
+        seconds: float,
+        statistics: dict[str, Any],
+        parent: int | None,
+    ) -> int | None:
+        """Saves a run; its number, or None where that is not possible."""
+        network = self._problem.network
+        record = None
+        if proof is not None:
+            tree = proof.tree
+            record = ProofRecord(
+                format=FORMAT,
+                leaves=len(tree.leaves),
+                depth=int(tree.depth().max(initial=0)),
+                open=not proof.complete,
+                data=encode(proof),
+            )
+        run = RunRecord(
+            network=self._network,
+            property=self._property,
+            options=options.digest(),
+            version=ivan.__version__,
+            verdict=verdict.value,
+            seconds=seconds,
+            statistics=statistics,
+            parent=parent,
+        )
+        versions = NetworkRecord(
+            digest=self._network,
+            architecture=network.architecture_digest,
+            name=Path(network.name).name,
+            parameters=len(weights(network)),
+            file_digest=self._model.file_digest,
+            weights=weights_bytes(network),
+        )
+        query = self._problem.query
+        asked = PropertyRecord(
+            digest=self._property, name=Path(query.path).name, size=query.size, inputs=query.inputs
+        )
+        found = None
+        if witness is not None:
+            found = WitnessRecord(
+                inputs=tuple(float(v) for v in witness.inputs),
+                outputs=tuple(float(v) for v in witness.outputs),
+                precision=witness.precision,
+            )
+        return self._guarded(lambda: self._store.save(run, versions, asked, record, found))
+
+    # Helpers
+
+    @property
+    def _network(self) -> str:
+        return self._problem.network.digest
+
+    @property
+    def _property(self) -> str:
+        return self._problem.query.digest
+
+    def _guarded(self, action: Callable[[], Any]) -> Any:
+        try:
+            return action()
+        except MismatchError:
+            raise
+        except (StoreError, ProofError) as error:
+            self._warn(error.message, error.hint)
+            return None
+
+
+def _compatible(run: StoredRun) -> bool:
+    """Can this version of the tool trust the run? Same first number of the version, same proof format."""
+    major = run.version.split(".")[0] == ivan.__version__.split(".")[0]
+    return major and (run.format is None or run.format == FORMAT)
+
+
+def _witness(record: WitnessRecord) -> Witness:
+    return Witness(np.array(record.inputs), np.array(record.outputs), record.precision)
+

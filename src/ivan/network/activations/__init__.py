@@ -1,0 +1,10 @@
+"""Activations: what each computes and how it is enclosed by two lines on an interval."""
+
+from ivan.network.activations.base import Activation, Lines
+from ivan.network.activations.identity import Identity
+from ivan.network.activations.relu import Relu
+
+ACTIVATIONS: dict[str, Activation] = {a.name: a for a in (Identity(), Relu())}
+"""Every activation by name."""
+
+__all__ = ["ACTIVATIONS", "Activation", "Identity", "Lines", "Relu"]

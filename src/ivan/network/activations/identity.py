@@ -1,0 +1,37 @@
+"""The identity: a layer that only names an affine expression, so that deep skip connections stay linear in size."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ivan.digest import Digestible
+from ivan.network.activations.base import Array, Lines
+
+
+class Identity:
+    """act(z) = z."""
+
+    name = "Identity"
+    split_points: tuple[float, ...] = ()
+
+    def value(self, z: Array) -> Array:
+        """Z itself."""
+        return z
+
+    def derivative(self, z: Array) -> Array:
+        """One."""
+        return np.ones_like(z)
+
+    def interval(self, lower: Array, upper: Array) -> tuple[Array, Array]:
+        """The interval itself."""
+        return lower, upper
+
+    def lines(self, lower: Array, upper: Array, slopes: Array | None = None) -> Lines:
+        """Both lines are z: multiplying by one rounds nothing."""
+        del upper, slopes
+        one, zero = np.ones_like(lower), np.zeros_like(lower)
+        return Lines(one, None, one, zero)
+
+    def describe(self) -> Digestible:
+        """Its name."""
+        return self.name

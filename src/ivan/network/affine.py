@@ -1,0 +1,170 @@
+"""Affine expressions over the layers of a network: the domain in which ONNX is read, and what a layer computes.
+
+    value = sum over sources s of  L_s h_s  +  sum over constants  M_i v_i          h_0 is the network's input
+
+A linear operator composes its map onto every term and every constant; nothing is multiplied out, so an expression
+consists of the file's own tensors. The constant's number is only computed when it is asked for, with a bound on the
+rounding error of doing so, and never enters a digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from ivan.digest import Digestible
+from ivan.network.linear import Array, Diagonal, LinearMap, Selection, add, compose
+
+_UNIT = 2.0**-53
+_UNDERFLOW = 1e-300
+
+
+def _frozen(vector: Array) -> Array:
+    """A read-only copy."""
+    copy = np.array(vector, dtype=np.float64)
+    copy.setflags(write=False)
+    return copy
+
+
+class Affine:
+    """An affine expression; immutable.
+
+    Args:
+        size: how many numbers it yields.
+        terms: linear map (source size -> size) of each source layer; 0 is the network's input.
+        constants: pairs of a map (None: identity) and the vector it is applied to.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        terms: Mapping[int, LinearMap] | None = None,
+        constants: tuple[tuple[LinearMap | None, Array], ...] = (),
+    ) -> None:
+        self.size = size
+        self.terms: tuple[tuple[int, LinearMap], ...] = tuple(sorted((terms or {}).items(), key=lambda t: t[0]))
+        self.constants = constants
+        for _, linear in self.terms:
+            if linear.rows != size:
+                raise ValueError(f"a term of {linear.rows} numbers in an expression of {size}")
+
+    @classmethod
+    def of(cls, source: int, size: int) -> Affine:
+        """The values of a layer themselves."""
+        return cls(size, {source: Selection.identity_of(size)})
+
+    @cached_property
+    def constant(self) -> Array:
+        """The constant part: (size,), up to `constant_error`."""
+        total = np.zeros(self.size)
+        for linear, vector in self.constants:
+            total = total + (vector if linear is None else linear.apply(vector[None, :])[0])
+        total.setflags(write=False)
+        return total
+
+    @cached_property
+    def constant_error(self) -> Array:
+        """How far `constant` can be from the exact number: (size,), never negative."""
+        magnitude, terms = np.zeros(self.size), len(self.constants)
+        for linear, vector in self.constants:
+            if linear is None:
+                magnitude = magnitude + np.abs(vector)
+            else:
+                magnitude = magnitude + linear.absolute().apply(np.abs(vector)[None, :])[0]
+                terms = max(terms, linear.terms + len(self.constants))
+        exact = not self.constants or (len(self.constants) == 1 and self.constants[0][0] is None)
+        # The last summand covers products too small for the relative error to hold.
+        error: Array = np.zeros(self.size) if exact else 1.02 * (terms + 4) * _UNIT * magnitude + _UNDERFLOW
+        error.setflags(write=False)
+        return error
+
+    @property
+    def width(self) -> int:
+        """Number of maps and constants; what decides whether it is cheaper to name it as a layer."""
+        return sum(linear.pieces for _, linear in self.terms) + len(self.constants)
+
+    def then(self, linear: LinearMap) -> Affine:
+        """The expression behind one more linear map (size -> linear.rows)."""
+        # What the structure alone makes zero is dropped, so that a slice of a concatenation is its part again.
+        terms = {source: compose(linear, inner) for source, inner in self.terms}
+        constants: list[tuple[LinearMap | None, Array]] = []
+        for inner, vector in self.constants:
+            if inner is not None:
+                constants.append((compose(linear, inner), vector))
+            elif isinstance(linear, Selection):
+                constants.append((None, _frozen(linear.apply(vector[None, :])[0])))
+            else:
+                constants.append((linear, vector))
+        return Affine(
+            linear.rows,
+            {source: term for source, term in terms.items() if not term.zero},
+            tuple((inner, vector) for inner, vector in constants if inner is None or not inner.zero),
+        )
+
+    def plus(self, other: Affine) -> Affine:
+        """The sum of two expressions of one size."""
+        if self.size != other.size:
+            raise ValueError(f"{self.size} and {other.size} numbers cannot be added")
+        terms = dict(self.terms)
+        for source, linear in other.terms:
+            terms[source] = add(terms[source], linear) if source in terms else linear
+        return Affine(self.size, terms, self.constants + other.constants)
+
+    def plus_constant(self, vector: Array) -> Affine:
+        """The expression with a vector (size,) added."""
+        if vector.shape != (self.size,):
+            raise ValueError(f"a constant of shape {vector.shape} in an expression of {self.size} numbers")
+        return Affine(self.size, dict(self.terms), (*self.constants, (None, _frozen(vector))))
+
+    def scaled(self, factor: float) -> Affine:
+        """The expression times a number; -1 and powers of two are exact."""
+        return self.then(Diagonal(np.full(self.size, factor)))
+
+    @classmethod
+    def concatenated(cls, parts: Sequence[Affine]) -> Affine:
+        """The expressions one after the other."""
+        size = sum(part.size for part in parts)
+        terms: dict[int, LinearMap] = {}
+        mapped: list[tuple[LinearMap | None, Array]] = []
+        plain: list[Array] = []  # the k-th of each part's plain constants share a vector
+        start = 0
+        for part in parts:
+            place = np.full(size, -1)
+            place[start : start + part.size] = np.arange(part.size)
+            embed = Selection(place, part.size)
+            for source, linear in part.terms:
+                moved = compose(embed, linear)
+                terms[source] = add(terms[source], moved) if source in terms else moved
+            vectors = []
+            for inner, vector in part.constants:
+                if inner is None:
+                    vectors.append(vector)
+                else:
+                    mapped.append((compose(embed, inner), vector))
+            plain.extend(np.zeros(size) for _ in range(len(vectors) - len(plain)))
+            for whole, vector in zip(plain, vectors, strict=False):
+                whole[start : start + part.size] = vector
+            start += part.size
+        return cls(size, terms, (*mapped, *((None, _frozen(whole)) for whole in plain)))
+
+    def evaluate(self, values: Mapping[int, Array]) -> Array:
+        """(B, size), from the values (B, n_s) of every source; in float64, not rigorous."""
+        batch = len(next(iter(values.values())))
+        total = np.broadcast_to(self.constant, (batch, self.size))
+        for source, linear in self.terms:
+            total = total + linear.apply(values[source])
+        return total
+
+    def describe(self) -> Digestible:
+        """What a network's digest is taken over."""
+        return [
+            self.size,
+            [[source, linear.describe()] for source, linear in self.terms],
+            [[None if linear is None else linear.describe(), vector] for linear, vector in self.constants],
+        ]
+
+    def shape_only(self) -> Digestible:
+        """What an architecture's digest is taken over."""
+        return [self.size, [[source, linear.shape_only()] for source, linear in self.terms], len(self.constants)]

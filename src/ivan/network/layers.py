@@ -1,0 +1,110 @@
+"""The network's normal form: affine maps and activations, nothing else.
+
+    z_k = affine_k(h_0, ..., h_{k-1})        h_0 = x, the flattened input
+    h_k = activation_k(z_k)
+    output = affine expression over any of them
+
+Rules of the form, checked when a network is made: a layer's sources come before it; sizes agree. Every number is
+finite: the reader refuses files where one is not.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ivan.digest import digest
+from ivan.network.activations import Activation
+from ivan.network.affine import Affine
+from ivan.network.linear import Array
+
+
+@dataclass(frozen=True)
+class Layer:
+    """z = affine(sources), h = activation(z).
+
+    Attributes:
+        affine: the pre-activation, over earlier layers.
+        activation: applied entry by entry.
+        name: where it stands in the file, for messages.
+    """
+
+    affine: Affine
+    activation: Activation
+    name: str = ""
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return self.affine.size
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A feed-forward network.
+
+    Attributes:
+        layers: in topological order; source k > 0 in an affine expression is `layers[k - 1]`, source 0 the input.
+        input_shape: as the file declares it, the batch dimension included.
+        output: the outputs, flattened and concatenated in the file's order.
+        name: the file's name, for messages.
+        precision: numpy name of the arithmetic the deployed model uses, `float32` or `float64`.
+    """
+
+    layers: tuple[Layer, ...]
+    input_shape: tuple[int, ...]
+    output: Affine
+    name: str = ""
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        for k, layer in enumerate(self.layers, 1):
+            self._check(layer.affine, k, layer.name or f"layer {k}")
+        self._check(self.output, len(self.layers) + 1, "output")
+
+    def _check(self, affine: Affine, position: int, name: str) -> None:
+        for source, linear in affine.terms:
+            if not 0 <= source < position:
+                raise ValueError(f"{name} reads layer {source}, which does not come before it")
+            if linear.columns != self.size(source):
+                raise ValueError(f"{name} reads {linear.columns} of {self.size(source)} values of layer {source}")
+
+    @property
+    def inputs(self) -> int:
+        """Number of inputs."""
+        return math.prod(self.input_shape)
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs."""
+        return self.output.size
+
+    def size(self, source: int) -> int:
+        """Number of values of a layer; of the input for 0."""
+        return self.inputs if source == 0 else self.layers[source - 1].size
+
+    @cached_property
+    def digest(self) -> str:
+        """Names the function: SHA-256 over the normal form with its numbers."""
+        parts = [[layer.activation.describe(), layer.affine.describe()] for layer in self.layers]
+        return digest("network 1", self.inputs, parts, self.output.describe(), self.precision)
+
+    @cached_property
+    def architecture_digest(self) -> str:
+        """Names the architecture: SHA-256 over the normal form without its numbers."""
+        parts = [[layer.activation.describe(), layer.affine.shape_only()] for layer in self.layers]
+        return digest("architecture 1", self.inputs, parts, self.output.shape_only())
+
+    def forward(self, x: Array) -> list[Array]:
+        """Values of every layer at inputs x (B, inputs): h_0, ..., h_K, each (B, size); float64, not rigorous."""
+        values: dict[int, Array] = {0: np.asarray(x, dtype=np.float64)}
+        for k, layer in enumerate(self.layers, 1):
+            values[k] = layer.activation.value(layer.affine.evaluate(values))
+        return [values[k] for k in range(len(self.layers) + 1)]
+
+    def __call__(self, x: Array) -> Array:
+        """Outputs at inputs x: (B, inputs) -> (B, outputs); float64, not rigorous."""
+        return self.output.evaluate(dict(enumerate(self.forward(x))))

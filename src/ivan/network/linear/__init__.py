@@ -1,0 +1,26 @@
+"""Linear maps, kept as the model's file states them; base.py says what each offers."""
+
+from ivan.network.linear.adjoint import Adjoint
+from ivan.network.linear.base import Array, Index, LinearMap
+from ivan.network.linear.compositions import Product, Sum, add, compose
+from ivan.network.linear.convolution import Convolution
+from ivan.network.linear.dense import Dense
+from ivan.network.linear.diagonal import Diagonal
+from ivan.network.linear.selection import Selection
+from ivan.network.linear.sparse import Sparse
+
+__all__ = [
+    "Adjoint",
+    "Array",
+    "Convolution",
+    "Dense",
+    "Diagonal",
+    "Index",
+    "LinearMap",
+    "Product",
+    "Selection",
+    "Sparse",
+    "Sum",
+    "add",
+    "compose",
+]

@@ -1,0 +1,153 @@
+"""Pooling: means are convolutions; maxima become ReLUs, max(a, b) = b + relu(a - b).
+
+A two-dimensional maximum is taken along the rows first and along the columns then: a window of k x k costs 2 (k - 1)
+binary maxima instead of k^2 - 1. Along an axis every window is cut behind its largest power of two, so that windows
+which overlap share their parts, and a window of k cells takes ceil(log2 k) layers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ivan.network.linear import Selection
+from ivan.network.onnx_ops.convolution import convolution
+from ivan.network.onnx_ops.elementwise import negated
+from ivan.network.onnx_ops.node import Node
+from ivan.network.onnx_ops.values import Expression, Shape, Value, concatenate, lift, rearrange
+from ivan.network.onnx_ops.windows import axes
+
+Cells = tuple[int, ...]
+
+
+def average_pool(
+    node: Node,
+    x: Value,
+    *,
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    count_include_pad: int = 0,
+    dilations: Sequence[int] | None = None,
+    kernel_shape: Sequence[int],
+    pads: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
+) -> Value:
+    """AveragePool: a convolution with ones, divided by the number of cells that count."""
+    image = lift(x)
+    batch, channels, *lengths = image.shape
+    if len(lengths) not in (1, 2):
+        raise node.unsupported(f"in {len(lengths)} dimensions")
+    spatial = axes(lengths, kernel_shape, strides, pads, dilations, auto_pad, ceil_mode)
+    ones = np.ones((batch * channels, 1, *kernel_shape))
+    linear = convolution(ones, 1, batch * channels, spatial, batch * channels)
+    total = image.then(linear, (batch, channels, *(a.windows for a in spatial)))
+    counts = np.ones(())
+    for axis in spatial:
+        counts = np.multiply.outer(counts, [len(axis.cells(w, bool(count_include_pad))) for w in range(axis.windows)])
+    return total.scaled(1.0 / counts, uncertain=1, source=["reciprocal", counts])
+
+
+def max_pool(
+    node: Node,
+    x: Value,
+    *,
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    dilations: Sequence[int] | None = None,
+    kernel_shape: Sequence[int],
+    pads: Sequence[int] | None = None,
+    storage_order: int = 0,
+    strides: Sequence[int] | None = None,
+) -> Value:
+    """MaxPool, in any number of dimensions; cells in the padding do not take part."""
+    image = lift(x)
+    spatial = axes(image.shape[2:], kernel_shape, strides, pads, dilations, auto_pad, ceil_mode)
+    # Columns lie along the last axis: going down them first joins rows.
+    for k, axis in enumerate(spatial, 2):
+        windows = [tuple(axis.cells(w)) for w in range(axis.windows)]
+        if not all(windows):
+            raise ValueError("a window lies in the padding only")
+        image = maxima(node, image, k, windows)
+    return image
+
+
+def global_max_pool(node: Node, x: Value) -> Value:
+    """GlobalMaxPool: the maximum over all axes behind the channel."""
+    image = lift(x)
+    for k in range(2, image.ndim):
+        image = maxima(node, image, k, [tuple(range(image.shape[k]))])
+    return image
+
+
+def reduce_max(
+    node: Node,
+    x: Value,
+    axes_input: Value | None = None,
+    *,
+    axes: Sequence[int] | None = None,
+    keepdims: int = 1,
+    noop_with_empty_axes: int = 0,
+) -> Value:
+    """ReduceMax; the axes are an attribute before opset 18 and an input since."""
+    chosen = axes if axes_input is None else node.integers(axes_input, "axes")
+    if not chosen:
+        chosen = () if noop_with_empty_axes else range(x.ndim)
+    reduced = sorted({range(x.ndim)[k] for k in chosen})
+    if not isinstance(x, Expression):
+        return np.asarray(x.max(axis=tuple(reduced), keepdims=bool(keepdims)))
+    result: Value = x
+    for k in reduced:
+        result = maxima(node, lift(result), k, [tuple(range(x.shape[k]))])
+    return result if keepdims else rearrange(result, lambda t: t.squeeze(tuple(reduced)))
+
+
+def reduce_min(
+    node: Node,
+    x: Value,
+    axes_input: Value | None = None,
+    *,
+    axes: Sequence[int] | None = None,
+    keepdims: int = 1,
+    noop_with_empty_axes: int = 0,
+) -> Value:
+    """ReduceMin: -max(-x)."""
+    largest = reduce_max(
+        node, negated(x), axes_input, axes=axes, keepdims=keepdims, noop_with_empty_axes=noop_with_empty_axes
+    )
+    return negated(largest)
+
+
+def maxima(node: Node, x: Expression, axis: int, windows: Sequence[Cells]) -> Expression:
+    """The maximum of each window of cells along an axis, as a tensor with one entry per window there."""
+    levels: dict[int, list[Cells]] = {}  # which maxima are needed, by the number of layers behind them
+    seen: set[Cells] = set()
+    stack = [window for window in windows if len(window) > 1]
+    while stack:
+        window = stack.pop()
+        if window in seen:
+            continue
+        seen.add(window)
+        levels.setdefault(math.ceil(math.log2(len(window))), []).append(window)
+        stack.extend(part for part in _halves(window) if len(part) > 1)
+    pool = node.named(x) if seen else x
+    place: dict[Cells, int] = {(cell,): cell for cell in range(x.shape[axis])}
+    for level in sorted(levels):
+        wanted = sorted(levels[level])
+        first = _take(pool, axis, [place[_halves(w)[0]] for w in wanted])
+        second = _take(pool, axis, [place[_halves(w)[1]] for w in wanted])
+        place.update({w: pool.shape[axis] + k for k, w in enumerate(wanted)})
+        pool = lift(concatenate([pool, node.relu(first.minus(second)).plus(second)], axis))
+    return _take(pool, axis, [place[window] for window in windows])
+
+
+def _halves(window: Cells) -> tuple[Cells, Cells]:
+    cut = 2 ** (math.ceil(math.log2(len(window))) - 1)
+    return window[:cut], window[cut:]
+
+
+def _take(x: Expression, axis: int, cells: Sequence[int]) -> Expression:
+    index = np.take(np.arange(x.size).reshape(x.shape), cells, axis)
+    shape: Shape = index.shape
+    return x.then(Selection(index.ravel(), x.size), shape)

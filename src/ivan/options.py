@@ -1,0 +1,41 @@
+"""Every knob, once: default, range, help, and whether it changes what a proof looks like.
+
+The command line and the options digest of a stored run derive from this table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from ivan.digest import digest
+
+
+def _knob(
+    default: Any, help_text: str, *, minimum: float | None = None, maximum: float | None = None, proof: bool = False
+) -> Any:
+    return field(
+        default=default, metadata={"help": help_text, "minimum": minimum, "maximum": maximum, "proof": proof}
+    )
+
+
+@dataclass(frozen=True)
+class Options:
+    """The knobs of one verification."""
+
+    timeout: float | None = _knob(None, "Wall clock of the whole command in seconds, start-up included.", minimum=0.0)
+    threads: int = _knob(0, "Threads of the search; 0 takes all processors.", minimum=0, maximum=256)
+    seed: int = _knob(0, "Seed of everything random.", minimum=0, proof=True)
+    attack_restarts: int = _knob(64, "Starting points of the first attack.", minimum=0, maximum=1_000_000)
+    attack_steps: int = _knob(20, "Gradient steps from each of them.", minimum=0, maximum=1_000_000)
+
+    def digest(self) -> str:
+        """Names the knobs that change a proof: SHA-256 over their names and values."""
+        shaping = [[f.name, getattr(self, f.name)] for f in fields(self) if f.metadata["proof"]]
+        return digest("options 1", shaping)
+
+
+def knob(name: str) -> dict[str, Any]:
+    """Default, help and range of one knob."""
+    (found,) = (f for f in fields(Options) if f.name == name)
+    return {"default": found.default, **found.metadata}

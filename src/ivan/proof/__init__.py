@@ -1,0 +1,18 @@
+"""Proofs as data: what is claimed, apart from any weights."""
+
+from ivan.proof.certificate import Certificates, MultiplierKind, Proof, Witness
+from ivan.proof.ragged import Ragged
+from ivan.proof.tree import Kind, Side, SpecTree, State, TreeBuilder
+
+__all__ = [
+    "Certificates",
+    "Kind",
+    "MultiplierKind",
+    "Proof",
+    "Ragged",
+    "Side",
+    "SpecTree",
+    "State",
+    "TreeBuilder",
+    "Witness",
+]

@@ -1,0 +1,87 @@
+"""What a search is given and what it returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivan.bounds.domains import Domains
+from ivan.problem import Problem
+from ivan.proof import Certificates, Proof, SpecTree, Witness
+from ivan.verdict import Verdict
+
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Seed:
+    """Where a search starts: all that it knows of the past.
+
+    Attributes:
+        tree: a tree whose leaves cover every region.
+        certificates: claims that hold on this problem, already replayed.
+        leaf: (P,) leaves still to be decided, most suspicious last, ...
+        case: (P,) ... and a case that is open there.
+        domains: known bounds of some of these leaves, in parts (nodes, their domains).
+    """
+
+    tree: SpecTree
+    certificates: Certificates
+    leaf: Index
+    case: Index
+    domains: tuple[tuple[Index, Domains], ...] = ()
+
+    @classmethod
+    def fresh(cls, problem: Problem) -> Seed:
+        """Nothing is known: every case is open in its region's root."""
+        region = np.array([case.region for case in problem.cases], np.int64)
+        order = np.argsort(region, kind="stable")
+        return cls(SpecTree.roots(len(problem.regions)), Certificates.none(), region[order], order)
+
+
+@dataclass
+class Statistics:
+    """Counters of one search; also what a progress display shows.
+
+    Attributes:
+        domains: domains bounded.
+        closed: leaves closed.
+        open: domains waiting.
+        splits: domains split.
+        programs: linear programs solved.
+        ascents: (domain, case) pairs that were ascended.
+        candidates: points given to onnxruntime.
+        undecided: leaves that can neither be closed nor split further.
+        worst: least bound among the domains of the last batch.
+        depth: depth of the deepest node.
+    """
+
+    domains: int = 0
+    closed: int = 0
+    open: int = 0
+    splits: int = 0
+    programs: int = 0
+    ascents: int = 0
+    candidates: int = 0
+    undecided: int = 0
+    worst: float = float("nan")
+    depth: int = 0
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes:
+        verdict: `unsat` with a complete proof, `sat` with a witness, `timeout` or `unknown` with an open proof.
+        witness: the confirmed counterexample.
+        proof: the tree as it stands, with the certificates that hold.
+        statistics: counters.
+    """
+
+    verdict: Verdict
+    witness: Witness | None
+    proof: Proof
+    statistics: Statistics = field(default_factory=Statistics)

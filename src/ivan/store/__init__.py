@@ -1,0 +1,54 @@
+"""The proof store: what was asked of which network, what came out, and the proof that later versions start from.
+
+    records.py    what goes in and what comes out
+    location.py   where the store is
+    models.py     the tables
+    schema.py     the schema's revision: create, upgrade, refuse
+    database.py   connections, transactions, and errors a person can read
+    store.py      `ProofStore`, the only door
+
+The store keeps records and bytes; it knows nothing of networks, trees or certificates. Its one promise is that it never
+returns a verdict, a proof or a witness that differs from what was saved.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ivan.store.location import default_location, shown_location
+from ivan.store.records import (
+    NetworkRecord,
+    ProofRecord,
+    PropertyRecord,
+    RunRecord,
+    RunSummary,
+    StoredRun,
+    StoreInfo,
+    WitnessRecord,
+)
+
+if TYPE_CHECKING:
+    from ivan.store.store import ProofStore
+
+__all__ = [
+    "NetworkRecord",
+    "ProofRecord",
+    "ProofStore",
+    "PropertyRecord",
+    "RunRecord",
+    "RunSummary",
+    "StoreInfo",
+    "StoredRun",
+    "WitnessRecord",
+    "default_location",
+    "shown_location",
+]
+
+
+def __getattr__(name: str) -> object:
+    # SQLAlchemy takes as long to import as a small query takes to verify: only who opens a store pays for it.
+    if name == "ProofStore":
+        from ivan.store.store import ProofStore
+
+        return ProofStore
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,270 @@
+"""Connections and transactions, and database errors turned into one line a person can read.
+
+SQLite is set up for many processes at once: a write-ahead log, so that readers never wait; `BEGIN IMMEDIATE`, so that
+a writer takes its turn at the start instead of failing half-way; a busy timeout for that turn. With
+`synchronous=NORMAL` a power cut may lose the last runs, and a killed process loses only its unfinished transaction;
+neither breaks the file.
+
+Where the file or its folder cannot be written, the store is opened for reading. A log needs files beside the database
+even to read it; where these cannot be made, SQLite may still read a file that it is told nobody changes, and that is
+safe only when no log is left over. Should somebody change it all the same, the checksums of the runs tell.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from ivan.errors import InternalError, StoreError
+from ivan.store.location import MEMORY, resolve, shown_location
+
+BUSY_SECONDS = 5.0
+"""how long a writer waits for its turn"""
+
+# The beginning of SQLite's error code -> what is wrong, what to do. {file} is the location.
+_SQLITE_ERRORS = {
+    "SQLITE_BUSY": ("is locked by another process", "try again when it has finished, or use another store"),
+    "SQLITE_LOCKED": ("is locked by another process", "try again when it has finished, or use another store"),
+    "SQLITE_READONLY": ("is read-only", "make the file and its folder writable, or use another store"),
+    "SQLITE_CANTOPEN": ("cannot be opened", "check that the file and its folder exist and are readable"),
+    "SQLITE_NOTADB": ("is not a proof store", "give another path, or delete the file to start afresh"),
+    "SQLITE_CORRUPT": ("is damaged", "delete {file} and {file}-wal to start afresh; every answer can be found again"),
+    "SQLITE_FULL": ("cannot grow: the disk is full", "free some space, or run `ivan cache clear`"),
+    "SQLITE_TOOBIG": ("cannot hold a value this large", "save without the proof"),
+    "SQLITE_IOERR": ("cannot be read or written", "check the disk that holds it"),
+    "SQLITE_PERM": ("cannot be opened: permission denied", "check the permissions of the file and its folder"),
+}
+
+
+class Database:
+    """An open database.
+
+    Attributes:
+        engine: SQLAlchemy's, with reading transactions by default.
+        location: for messages; without a password.
+        file: the SQLite file, or None.
+        read_only: nothing can be saved.
+    """
+
+    def __init__(self, engine: Engine, location: str, *, file: Path | None = None, read_only: bool = False) -> None:
+        self.engine, self.location, self.file, self.read_only = engine, location, file, read_only
+        self.is_sqlite = engine.dialect.name == "sqlite"
+        self._writer = engine.execution_options(ivan_write=True)
+        if self.is_sqlite:
+            event.listen(engine, "begin", _begin)
+
+    @classmethod
+    def open(cls, location: str | Path | None, *, create: bool = True) -> Database:
+        """Opens the database, without looking at its schema.
+
+        Args:
+            location: a path, an SQLAlchemy URL, or None for the default.
+            create: make a missing file, with its folders. They are made for an explicit path too, because a folder that
+                is empty before the first run (a fresh CI cache) is the common case; whoever only reads passes False.
+
+        Raises:
+            StoreError: it cannot be opened, or is missing and not to be created.
+        """
+        target, shown = resolve(location), shown_location(location)
+        if isinstance(target, Path):
+            return cls._open_file(target, create=create)
+        if target == MEMORY:
+            return cls(_sqlite_engine(":memory:", pool=StaticPool), shown)
+        with translated(shown):
+            try:
+                return cls(create_engine(target, pool_pre_ping=True), shown)
+            except ImportError as error:
+                raise StoreError(
+                    f"{shown}: the database driver {error.name!r} is not installed", hint=f"pip install {error.name}"
+                ) from error
+
+    @classmethod
+    def _open_file(cls, path: Path, *, create: bool) -> Database:
+        try:
+            if path.is_dir():
+                raise StoreError(
+                    f"{path}: is a folder, not a proof store", hint=f"for example {path / 'proofs.sqlite'}"
+                )
+            exists = path.exists()
+            if not exists and not create:
+                raise StoreError(f"{path}: no proof store there", hint="`ivan verify` makes one with its first proof")
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"{path}: the proof store cannot be opened: {error.strerror}", hint="choose another place with --store"
+            ) from error
+        if not exists or (_writable(path) and _writable(path.parent)):
+            return cls(_sqlite_engine(_uri(path, "mode=rwc")), str(path), file=path)
+        return cls(_read_only_engine(path), str(path), file=path, read_only=True)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction; on SQLite it sees one state throughout, on a server what its isolation level promises."""
+        with translated(self.location), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that is kept as a whole, or not at all when an exception leaves the block.
+
+        Raises:
+            StoreError: the store is read-only, or anything that the database reports.
+        """
+        self._refuse_if_read_only()
+        with translated(self.location), self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def rebuilding(self) -> Iterator[Connection]:
+        """A writing transaction in which a migration may rebuild tables.
+
+        SQLite changes a column by copying its table and dropping the old one. With foreign keys on, dropping `runs`
+        would delete every proof along with it; they are off here, and compared before the transaction is kept.
+
+        Raises:
+            StoreError: the store is read-only, or anything that the database reports.
+            InternalError: the migration left a row that refers to nothing.
+        """
+        self._refuse_if_read_only()
+        with translated(self.location), self._writer.connect() as connection:
+            if self.is_sqlite:
+                connection.detach()  # it ends here, so that no later transaction goes without foreign keys
+                connection.connection.cursor().execute("PRAGMA foreign_keys = OFF")  # ignored within a transaction
+            with connection.begin():
+                yield connection
+                if self.is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+                    raise InternalError(f"{self.location}: a migration of the proof store breaks its references")
+
+    def use_write_ahead_log(self) -> None:
+        """Switches an SQLite file to its write-ahead log, for good; no effect elsewhere.
+
+        The switch needs the file for a moment alone, and SQLite does not wait for that by itself.
+        """
+        if self.file is None:
+            return
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            with translated(self.location), closing(self.engine.raw_connection()) as raw:
+                try:
+                    # Where the file system has no shared memory SQLite answers with the old mode, which works as well.
+                    raw.cursor().execute("PRAGMA journal_mode = WAL")
+                    return
+                except sqlite3.OperationalError as error:
+                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                        raise
+            time.sleep(0.02)
+
+    def vacuum(self) -> None:
+        """Gives the space of deleted rows back to the file system (SQLite only; a server does that by itself)."""
+        if self.is_sqlite:
+            with translated(self.location), closing(self.engine.raw_connection()) as raw:
+                raw.cursor().execute("VACUUM")
+                raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def size(self) -> int | None:
+        """Bytes on disk of the file and its log; None for anything but a file."""
+        if self.file is None:
+            return None
+        parts = (self.file, self.file.with_name(self.file.name + "-wal"))
+        return sum(part.stat().st_size for part in parts if part.exists())
+
+    def close(self) -> None:
+        """Ends all connections."""
+        self.engine.dispose()
+
+    def _refuse_if_read_only(self) -> None:
+        if self.read_only:
+            raise _known("SQLITE_READONLY", self.location)
+
+
+@contextmanager
+def translated(location: str) -> Iterator[None]:
+    """Turns what a database reports into a `StoreError` with one line and a hint."""
+    try:
+        yield
+    except exc.DBAPIError as error:
+        raise _explained(error.orig, location) from error
+    except exc.SQLAlchemyError as error:
+        raise StoreError(f"{location}: {_first_line(error)}", hint="check the URL of the proof store") from error
+    except sqlite3.Error as error:
+        raise _explained(error, location) from error
+    except UnicodeDecodeError as error:
+        # SQLite's own message quotes a schema that is no text any more, and Python fails to read that message.
+        raise _known("SQLITE_CORRUPT", location) from error
+
+
+def _known(code: str, location: str) -> StoreError:
+    problem, hint = _SQLITE_ERRORS[code]
+    return StoreError(f"{location}: the proof store {problem}", hint=hint.format(file=location))
+
+
+def _explained(error: BaseException | None, location: str) -> StoreError:
+    code = getattr(error, "sqlite_errorname", None)
+    if code is None:
+        hint = "check that the database is running and may be written" if not isinstance(error, sqlite3.Error) else None
+        return StoreError(f"{location}: the proof store answers: {_first_line(error)}", hint=hint)
+    for prefix in _SQLITE_ERRORS:
+        if code.startswith(prefix):
+            return _known(prefix, location)
+    return StoreError(
+        f"{location}: the proof store cannot be used: {_first_line(error)} ({code})",
+        hint="if it is damaged, delete the file to start afresh",
+    )
+
+
+def _first_line(error: BaseException | None) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _uri(path: Path, mode: str) -> str:
+    return f"file:{quote(path.as_posix())}?{mode}"
+
+
+def _writable(path: Path) -> bool:
+    # `os.access` and no trial opening: closing any handle of a file drops the locks that SQLite holds on it.
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _sqlite_engine(uri: str, *, pool: type[QueuePool | StaticPool] = QueuePool) -> Engine:
+    def connect() -> sqlite3.Connection:
+        # No implicit transactions (`isolation_level=None`): the "begin" event says which kind each one is.
+        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        # Damaged text is still text: one broken row is passed over, where an exception would end the whole query.
+        connection.text_factory = lambda text: text.decode(errors="replace")
+        try:
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA synchronous = NORMAL")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    return create_engine("sqlite://", creator=connect, poolclass=pool)
+
+
+def _begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("ivan_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _read_only_engine(path: Path) -> Engine:
+    uri = _uri(path, "mode=ro")
+    with translated(str(path)):
+        try:
+            with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as trial:
+                trial.execute("SELECT count(*) FROM sqlite_master")
+        except sqlite3.OperationalError as error:
+            log = path.with_name(path.name + "-wal")
+            no_log_possible = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+            if not no_log_possible or not os.access(path, os.R_OK) or (log.exists() and log.stat().st_size):
+                raise
+            uri = _uri(path, "mode=ro&immutable=1")
+    return _sqlite_engine(uri)

@@ -1,0 +1,121 @@
+"""The statements of the store, and the one way to write a row that may be there already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, exc, func, insert, select, update
+
+from ivan.store.models import networks, proofs, properties, runs, witnesses
+from ivan.verdict import Verdict
+
+NETWORK_COLUMNS = tuple(column for column in networks.c if column.name not in ("weights", "first_seen"))
+
+
+def all_runs() -> Select[Any]:
+    """Everything of `StoredRun`, so without the bytes of proof and witness; the newest first."""
+    return (
+        select(
+            *runs.c,
+            proofs.c.format,
+            proofs.c.leaves,
+            proofs.c.depth,
+            proofs.c.open,
+            witnesses.c.run.is_not(None).label("has_witness"),
+        )
+        .select_from(runs)
+        .outerjoin(proofs, proofs.c.run == runs.c.id)
+        .outerjoin(witnesses, witnesses.c.run == runs.c.id)
+        .order_by(runs.c.id.desc())
+    )
+
+
+def one_run(run_id: int) -> Select[Any]:
+    """The run of that number."""
+    return all_runs().where(runs.c.id == run_id)
+
+
+def runs_of(network_digest: str, property_digest: str) -> Select[Any]:
+    """The runs that asked one question about one network."""
+    return all_runs().where(runs.c.network == network_digest, runs.c.property == property_digest)
+
+
+def finished_proofs(property_digest: str, exclude_network: str | None, limit: int) -> Select[Any]:
+    """For each network the newest run that proved the property."""
+    newest = (
+        select(func.max(runs.c.id))
+        .join(proofs, proofs.c.run == runs.c.id)
+        .where(runs.c.property == property_digest, runs.c.verdict == Verdict.UNSAT.value, ~proofs.c.open)
+        .group_by(runs.c.network)
+    )
+    if exclude_network is not None:
+        newest = newest.where(runs.c.network != exclude_network)
+    return all_runs().where(runs.c.id.in_(newest)).limit(limit)
+
+
+def distinct_witnesses(property_digest: str, limit: int) -> Select[Any]:
+    """For each input that violated the property the newest run that found it."""
+    newest = (
+        select(func.max(witnesses.c.run))
+        .join(runs, runs.c.id == witnesses.c.run)
+        .where(runs.c.property == property_digest)
+        .group_by(witnesses.c.inputs)
+    )
+    return all_runs().where(runs.c.id.in_(newest)).limit(limit)
+
+
+def named_runs(limit: int | None) -> Select[Any]:
+    """The runs with the names of what they are about and the length of their proofs."""
+    return (
+        all_runs()
+        .add_columns(
+            networks.c.name.label("network_name"),
+            properties.c.name.label("property_name"),
+            func.coalesce(func.length(proofs.c.data), 0).label("proof_bytes"),
+        )
+        .join(networks, networks.c.digest == runs.c.network)
+        .join(properties, properties.c.digest == runs.c.property)
+        .limit(limit)
+    )
+
+
+def networks_like(prefix: str) -> Select[Any]:
+    """The networks whose digest begins like this, the newest first."""
+    return (
+        select(*NETWORK_COLUMNS)
+        .where(networks.c.digest.startswith(prefix.lower(), autoescape=True))
+        .order_by(networks.c.first_seen.desc(), networks.c.digest)
+    )
+
+
+def count(connection: Connection, table: Table) -> int:
+    """Number of rows."""
+    return int(connection.scalar(select(func.count()).select_from(table)) or 0)
+
+
+def payload(connection: Connection) -> int:
+    """Bytes of all proofs, witnesses and weights together."""
+    blobs = (proofs.c.data, witnesses.c.inputs, witnesses.c.outputs, networks.c.weights)
+    return sum(int(connection.scalar(select(func.sum(func.length(blob)))) or 0) for blob in blobs)
+
+
+def upsert(connection: Connection, table: Table, row: Mapping[str, object], *, once: Mapping[str, object]) -> None:
+    """Updates the row of that digest, or adds it.
+
+    Args:
+        connection: in a writing transaction.
+        table: with the primary key `digest`.
+        row: the columns to set; those that are None are left as they are.
+        once: columns that only a new row gets.
+    """
+    known = {name: value for name, value in row.items() if value is not None}
+    change = update(table).where(table.c.digest == row["digest"]).values(known)
+    if connection.execute(change).rowcount:
+        return
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(table).values({**known, **once}))
+    except exc.IntegrityError:
+        # On a server another process may have added it since; SQLite's writers take turns.
+        connection.execute(change)

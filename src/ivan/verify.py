@@ -1,0 +1,341 @@
+"""One query, start to end.
+
+    read -> look up -> replay what is stored -> attack -> search -> answer -> save
+
+The answer is handed to the listener before anything is saved. Every way to an answer ends in one of two places: `unsat`
+rests on certificates that held in a rigorous pass on this very model and cover every case of every region, or on a stored
+run of the same model and property whose checksum holds; `sat` rests on onnxruntime.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from os import PathLike, fspath
+from typing import Any
+
+import numpy as np
+
+from ivan.attack.confirm import confirm
+from ivan.attack.pgd import attack
+from ivan.bounds import parallel
+from ivan.deadline import NEVER, Deadline, OutOfTime
+from ivan.errors import ProofError
+from ivan.incremental.reuse import Reused, reuse
+from ivan.memory import Base, Memory
+from ivan.network.onnx_reader import Model, read_model
+from ivan.network.reference import Runtime, self_check
+from ivan.options import Options
+from ivan.problem import Problem, build_problem
+from ivan.proof import Proof, Witness
+from ivan.search import Search, Seed, Statistics
+from ivan.verdict import Verdict
+from ivan.vnnlib import Query, read_query
+
+
+class Listener:
+    """Told what happens; every method does nothing unless overridden."""
+
+    def phase(self, name: str) -> None:
+        """A phase begins: read, store, check, replay, attack, search."""
+
+    def replayed(self, tried: int, held: int, total: int) -> None:
+        """Certificates of a stored proof were tried."""
+
+    def searched(self, statistics: Statistics) -> None:
+        """A batch of domains was bounded."""
+
+    def answered(self, outcome: Outcome) -> None:
+        """The verdict stands; nothing has been saved yet."""
+
+    def warned(self, message: str, hint: str | None) -> None:
+        """Something is wrong that does not stop the verification."""
+
+
+@dataclass
+class Outcome:
+    """What a verification found, and what it took.
+
+    Attributes:
+        verdict: the answer.
+        witness: the counterexample of `sat`.
+        proof: of `unsat`; the open tree of a run that was cut off; None when the answer came from a stored run.
+        vnnlib_version: major version of the dialect the question was asked in.
+        network_digest: names the network.
+        property_digest: names the property.
+        base_run: the stored run that this one started from, or whose answer it repeats.
+        base_name: the model of that run.
+        exact: the answer is that of a stored run of the same question.
+        leaves: leaves of the proof.
+        reused_leaves: leaves of the stored proof that needed no search.
+        base_leaves: leaves of the stored proof.
+        statistics: counters of the search.
+        phases: seconds per phase.
+        solve_seconds: from both files read to the verdict.
+        save_seconds: spent on saving, after the answer.
+        compact_seconds: spent on making the proof smaller, after the answer.
+        seconds: all of it.
+        run: the run's number in the store.
+    """
+
+    verdict: Verdict
+    witness: Witness | None = None
+    proof: Proof | None = None
+    vnnlib_version: int = 1
+    network_digest: str = ""
+    property_digest: str = ""
+    base_run: int | None = None
+    base_name: str | None = None
+    exact: bool = False
+    leaves: int = 0
+    reused_leaves: int = 0
+    base_leaves: int = 0
+    statistics: Statistics = field(default_factory=Statistics)
+    phases: dict[str, float] = field(default_factory=dict)
+    solve_seconds: float = 0.0
+    save_seconds: float = 0.0
+    compact_seconds: float = 0.0
+    seconds: float = 0.0
+    run: int | None = None
+
+
+def verify(
+    model: str | PathLike[str],
+    query: str | PathLike[str],
+    *,
+    timeout: float | None = None,
+    store: str | PathLike[str] | bool | None = None,
+    base: str | None = None,
+    fresh: bool = False,
+    recheck: bool = False,
+    options: Options | None = None,
+    deadline: Deadline = NEVER,
+    listener: Listener | None = None,
+) -> Outcome:
+    """Decides whether some input violates a property.
+
+    Args:
+        model: ONNX file, plain or .gz.
+        query: VNN-LIB file, plain or .gz.
+        timeout: seconds; without one the search goes on until it is done.
+        store: path or URL of the proof store; None for the user's own, False for none at all.
+        base: model file, or beginning of a stored digest, whose proof to start from.
+        fresh: ignore what is stored, save what is found.
+        recheck: replay the stored proof even when this very question was answered before.
+        options: all other knobs.
+        deadline: an outer limit.
+        listener: told what happens.
+
+    Raises:
+        InputError: model or query cannot be used, or do not fit each other.
+    """
+    chosen = options or Options()
+    run = _Verification(chosen, listener or Listener(), deadline if timeout is None else deadline.sooner(timeout))
+    run.read(fspath(model), fspath(query))
+    return run.answer(store, base, fresh=fresh, recheck=recheck)
+
+
+class _Verification:
+    """The state of one verification; its methods are the steps."""
+
+    def __init__(self, options: Options, listener: Listener, deadline: Deadline) -> None:
+        self._options, self._listener, self._deadline = options, listener, deadline
+        self._began = time.monotonic()
+        self._rng = np.random.default_rng(options.seed)
+        self._outcome = Outcome(Verdict.UNKNOWN)
+        self._memory: Memory | None = None
+        self._runtime: Runtime | None = None
+        parallel.set_threads(options.threads or parallel.cores())
+
+    @contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        self._listener.phase(name)
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            phases = self._outcome.phases
+            phases[name] = phases.get(name, 0.0) + time.monotonic() - start
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def read(self, model: str, query: str) -> None:
+        """Both files, and the problem they make."""
+        with self._phase("read"):
+            self._query: Query = read_query(query)
+            self._model: Model = read_model(model)
+            self._problem: Problem = build_problem(self._query, self._model.network)
+            self._outcome.vnnlib_version = self._query.version
+
+    def _run_model(self, x: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+        return self._checked_runtime().run(x)
+
+    def _checked_runtime(self) -> Runtime:
+        """The deployed model, compared once with what was read."""
+        if self._runtime is None:
+            with self._phase("check"):
+                runtime = Runtime(self._model.data, 1, self._model.path)
+                for region in self._problem.regions[:1]:
+                    self_check(self._model.network, runtime, region.inner_lower, region.inner_upper, self._rng)
+                self._runtime = runtime
+        return self._runtime
+
+    # -- answering ----------------------------------------------------------------------------------------------------
+
+    def answer(self, store: str | PathLike[str] | bool | None, base: str | None, *, fresh: bool, recheck: bool) -> Outcome:
+        """Everything after reading."""
+        self._solving = time.monotonic()
+        with_store = store is not False
+        location = None if store is None or isinstance(store, bool) else fspath(store)
+        try:
+            if with_store:
+                with self._phase("store"):
+                    self._memory = Memory.open(location, self._model, self._problem, self._listener.warned)
+                    self._outcome.network_digest = self._model.network.digest
+                    self._outcome.property_digest = self._query.digest
+            found = self._decide(base, fresh=fresh, recheck=recheck)
+            return self._answered(found)
+        finally:
+            if self._memory is not None:
+                self._memory.close()
+
+    def _decide(self, base: str | None, *, fresh: bool, recheck: bool) -> Verdict:
+        try:
+            if self._memory is not None and not fresh and not recheck and self._known():
+                return self._outcome.verdict
+            self._checked_runtime()
+            seed = Seed.fresh(self._problem)
+            if not self._problem.cases:  # every region is empty
+                self._outcome.proof = Proof(seed.tree, seed.certificates)
+                return Verdict.UNSAT
+            if self._memory is not None and not fresh:
+                if self._old_witness():
+                    return Verdict.SAT
+                reused = self._reused(base)
+                if reused is not None:
+                    if reused.complete:
+                        self._outcome.proof = Proof(reused.seed.tree, reused.seed.certificates)
+                        return Verdict.UNSAT
+                    seed = reused.seed
+            if self._attacked():
+                return Verdict.SAT
+            return self._searched(seed)
+        except OutOfTime:
+            return Verdict.TIMEOUT
+
+    def _known(self) -> bool:
+        """A stored answer to this very question; a counterexample only counts when it is confirmed once more."""
+        assert self._memory is not None
+        with self._phase("store"):
+            found = self._memory.exact()
+        if found is None:
+            return False
+        run, witness = found
+        outcome = self._outcome
+        if run.verdict == Verdict.SAT.value:
+            confirmed = None if witness is None else confirm(self._problem, self._run_model, witness.inputs)
+            if confirmed is None:
+                self._listener.warned(f"the counterexample of run {run.id} is not confirmed any more", None)
+                return False
+            outcome.witness = confirmed
+        outcome.verdict = Verdict(run.verdict)
+        outcome.exact, outcome.base_run, outcome.base_name = True, run.id, self._model.network.name
+        outcome.leaves = outcome.base_leaves = outcome.reused_leaves = run.leaves or 0
+        return True
+
+    def _old_witness(self) -> bool:
+        """A counterexample of another version that is one here too."""
+        assert self._memory is not None
+        with self._phase("store"):
+            witnesses = self._memory.witnesses()
+        for witness in witnesses:
+            self._outcome.witness = confirm(self._problem, self._run_model, witness.inputs)
+            if self._outcome.witness is not None:
+                return True
+        return False
+
+    def _reused(self, base: str | None) -> Reused | None:
+        """The best stored proof, replayed: this question's own, or that of the version named or nearest."""
+        assert self._memory is not None
+        with self._phase("store"):
+            chosen: Base | None
+            if base is not None:
+                chosen = self._memory.named(base)
+            else:
+                chosen = self._memory.own_proof() or self._memory.nearest()
+        if chosen is None:
+            return None
+        total = len(chosen.proof.certificates)
+        try:
+            with self._phase("replay"):
+                reused = reuse(
+                    self._problem,
+                    chosen.proof,
+                    self._deadline,
+                    lambda tried, held: self._listener.replayed(tried, held, total),
+                )
+        except ProofError as error:
+            self._listener.warned(f"the proof of run {chosen.run.id} is not used: {error.message}", error.hint)
+            return None
+        outcome = self._outcome
+        outcome.base_run, outcome.base_name = chosen.run.id, chosen.name
+        outcome.base_leaves, outcome.reused_leaves = reused.leaves, reused.leaves_held
+        return reused
+
+    def _attacked(self) -> bool:
+        with self._phase("attack"):
+            points, regions = attack(
+                self._problem,
+                restarts=self._options.attack_restarts,
+                steps=self._options.attack_steps,
+                rng=self._rng,
+                deadline=self._deadline,
+            )
+            for point, region in zip(points[:4], regions[:4], strict=True):
+                self._outcome.witness = confirm(self._problem, self._run_model, point, int(region))
+                if self._outcome.witness is not None:
+                    return True
+        return False
+
+    def _searched(self, seed: Seed) -> Verdict:
+        with self._phase("search"):
+            search = Search(
+                self._problem,
+                self._run_model,
+                seed,
+                deadline=self._deadline,
+                rng=self._rng,
+                progress=self._listener.searched,
+            )
+            result = search.run()
+        self._outcome.witness, self._outcome.statistics = result.witness, result.statistics
+        self._outcome.proof = None if result.verdict is Verdict.SAT else result.proof
+        return result.verdict
+
+    # -- afterwards ---------------------------------------------------------------------------------------------------
+
+    def _answered(self, verdict: Verdict) -> Outcome:
+        outcome = self._outcome
+        outcome.verdict = verdict
+        if outcome.proof is not None:
+            outcome.leaves = len(outcome.proof.tree.leaves)
+        now = time.monotonic()
+        outcome.solve_seconds, outcome.seconds = now - self._solving, now - self._began
+        self._listener.answered(outcome)
+        if self._memory is not None and not outcome.exact:
+            start = time.monotonic()
+            outcome.run = self._memory.save(
+                verdict,
+                outcome.proof,
+                outcome.witness,
+                options=self._options,
+                seconds=outcome.solve_seconds,
+                statistics={"domains": outcome.statistics.domains, "reused_leaves": outcome.reused_leaves},
+                parent=outcome.base_run,
+            )
+            outcome.save_seconds = time.monotonic() - start
+        outcome.seconds = time.monotonic() - self._began
+        return outcome
+

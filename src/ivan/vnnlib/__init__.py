@@ -1,0 +1,43 @@
+"""VNN-LIB: the text of a property, and exactly what it asks."""
+
+from __future__ import annotations
+
+import os
+
+from ivan.vnnlib import v1
+from ivan.vnnlib.query import Conjunction, Query, Row
+from ivan.vnnlib.syntax import Source, quoted
+
+__all__ = ["Conjunction", "Query", "Row", "parse_query", "read_query"]
+
+
+def read_query(path: str | os.PathLike[str]) -> Query:
+    """Reads a VNN-LIB file, plain or gzip-compressed.
+
+    Raises:
+        PropertyError: unreadable, ill-formed, or not supported.
+    """
+    return _parse(Source.read(path))
+
+
+def parse_query(text: str, path: str = "<text>") -> Query:
+    """Reads a property from its text; `path` is what messages call it.
+
+    Raises:
+        PropertyError: ill-formed or not supported.
+    """
+    return _parse(Source(text, path))
+
+
+def _parse(source: Source) -> Query:
+    """Chooses the dialect: `(vnnlib-version <N.M>)` comes first, and a text without it is VNN-LIB 1.0."""
+    opening, command, version, closing = source.tokens[:4]
+    if (opening, command) != ("(", "vnnlib-version"):
+        return v1.parse(source, 0)
+    if closing != ")":
+        raise source.error("the version is written (vnnlib-version <2.0>)", 1, hint="see the VNN-LIB standard")
+    if version == "<1.0>":
+        return v1.parse(source, 4)
+    raise source.error(
+        f"version {quoted(version)} of VNN-LIB is not supported", 2, hint="VNN-LIB 1.0 is, as VNN-COMP uses it"
+    )

@@ -1,0 +1,222 @@
+"""`ivan cache` says what the store says, for people and for programs, and deletes only when told to."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import datetime
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from ivan.cli import cache as command
+from ivan.errors import StoreError
+from ivan.store import NetworkRecord, ProofRecord, ProofStore, PropertyRecord, RunRecord, WitnessRecord
+
+
+def invoke(*arguments: str | Path, answer: str | None = None) -> Result:
+    result = CliRunner().invoke(command.cache, [str(argument) for argument in arguments], input=answer)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.fixture(autouse=True)
+def no_real_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IVAN_STORE", str(tmp_path / "default" / "proofs.sqlite"))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A store with a proof, an open tree that grew from it, and a counterexample."""
+    path = tmp_path / "proofs.sqlite"
+    network = NetworkRecord(
+        digest="ab" * 32,
+        architecture="cd" * 32,
+        name="digits [v2] with a long name.onnx",
+        parameters=9,
+        file_digest="f",
+    )
+    asked = PropertyRecord(digest="ef" * 32, name="robust_around_picture_seventeen.vnnlib", size=200, inputs=5)
+
+    def run(verdict: str, seconds: float, parent: int | None = None) -> RunRecord:
+        return RunRecord(
+            network=network.digest,
+            property=asked.digest,
+            options="o",
+            version="1.0",
+            verdict=verdict,
+            seconds=seconds,
+            parent=parent,
+        )
+
+    with ProofStore.open(path) as store:
+        proof = ProofRecord(format=1, leaves=70, depth=4, open=False, data=bytes(1600))
+        first = store.save(run("unsat", 75.3), network, asked, proof)
+        tree = ProofRecord(format=1, leaves=7, depth=3, open=True, data=bytes(90))
+        store.save(run("timeout", 4000.0, first), network, asked, tree)
+        witness = WitnessRecord(inputs=(1.0,), outputs=(2.0,), precision="float32")
+        store.save(run("sat", 0.25), network, asked, None, witness)
+    return path
+
+
+def test_info_tells_what_the_store_counts(path: Path) -> None:
+    result = invoke("info", "--store", path)
+    rows = dict(line.split(maxsplit=1) for line in result.stdout.splitlines())
+    assert rows["location"].strip() == str(path)
+    assert rows["runs"].strip() == "3"
+    assert rows["proofs"].strip() == "1 and 1 open tree"
+    assert rows["counterexamples"].strip() == "1"
+    assert result.stderr == ""
+
+
+def test_info_as_json_carries_every_fact(path: Path) -> None:
+    facts = json.loads(invoke("info", "--json", "--store", path).stdout)
+    assert facts["location"] == str(path)
+    assert (facts["runs"], facts["proofs"], facts["open_trees"], facts["witnesses"]) == (3, 1, 1, 1)
+    assert facts["bytes"] == path.stat().st_size
+    assert datetime.fromisoformat(facts["oldest"]) <= datetime.fromisoformat(facts["newest"])
+    assert datetime.fromisoformat(facts["newest"]).tzinfo is not None
+
+
+def test_a_list_that_is_piped_has_a_line_for_each_run_and_cuts_no_name(path: Path) -> None:
+    result = invoke("list", "--store", path)
+    heading, third, second, first = result.stdout.splitlines()
+    assert heading.split()[:3] == ["run", "age", "verdict"]
+    assert [line.split()[0] for line in (third, second, first)] == ["3", "2", "1"]
+    assert "unsat" in first
+    assert "75 s" in first
+    assert "1.6 kB" in first
+    assert "67 min" in second
+    assert "7 open" in second
+    for line in (first, second, third):
+        assert "robust_around_picture_seventeen.vnnlib" in line
+        assert "digits [v2] with a long name.onnx abababab" in line
+        assert "\x1b" not in line
+
+
+def test_a_list_on_a_narrow_terminal_folds_names_and_keeps_numbers_whole(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    output = click.unstyle(invoke("list", "--store", path).stdout)
+    assert max(map(len, output.splitlines())) <= 80
+    for whole in ("timeout", "67 min", "7 open", "1.6 kB"):
+        assert whole in output
+    begin, end = output.index("property"), output.index("network")
+    column = [line[begin:end].strip() for line in output.splitlines()]
+    assert "".join(column) == "property" + 3 * "robust_around_picture_seventeen.vnnlib"
+
+
+def test_a_list_shows_the_newest_and_says_how_many_more_there_are(path: Path) -> None:
+    limited = invoke("list", "--store", path, "--limit", "2")
+    assert len(limited.stdout.splitlines()) == 3
+    assert limited.stderr == "2 of 3 runs; --all shows every one\n"
+    everything = invoke("list", "--store", path, "--limit", "1", "--all")
+    assert len(everything.stdout.splitlines()) == 4
+    assert everything.stderr == ""
+
+
+def test_a_list_as_json_carries_whole_runs(path: Path) -> None:
+    runs = json.loads(invoke("list", "--json", "--store", path).stdout)
+    assert [run["verdict"] for run in runs] == ["sat", "timeout", "unsat"]
+    assert runs[1]["parent"] == runs[2]["id"]
+    assert (runs[2]["leaves"], runs[2]["open"], runs[2]["proof_bytes"]) == (70, False, 1600)
+    assert runs[0]["network_name"] == "digits [v2] with a long name.onnx"
+    assert runs[0]["network"] == "ab" * 32
+
+
+def test_path_prints_the_location_alone_and_makes_nothing(tmp_path: Path) -> None:
+    assert invoke("path").stdout == f"{tmp_path / 'default' / 'proofs.sqlite'}\n"
+    assert invoke("path", "--store", tmp_path / "x.sqlite").stdout == f"{tmp_path / 'x.sqlite'}\n"
+    assert invoke("path", "--store", "postgresql://me:secret@host/name").stdout == "postgresql://me:***@host/name\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_default_store_is_empty_before_its_first_run() -> None:
+    assert json.loads(invoke("info", "--json").stdout)["runs"] == 0
+    result = invoke("list")
+    assert (result.stdout, result.stderr) == ("", "nothing is stored yet\n")
+    assert json.loads(invoke("list", "--json").stdout) == []
+
+
+@pytest.mark.parametrize("name", ["info", "list", "clear"])
+def test_a_store_that_was_named_and_is_not_there_is_an_error(tmp_path: Path, name: str) -> None:
+    missing = tmp_path / "mistyped.sqlite"
+    with pytest.raises(StoreError, match="no proof store there"):
+        invoke(name, "--store", missing)
+    assert not missing.exists()
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n"])
+def test_clear_deletes_nothing_unless_told_to(path: Path, answer: str) -> None:
+    result = invoke("clear", "--store", path, answer=answer)
+    assert result.exit_code == 0
+    assert result.stderr.startswith("Delete 3 runs (")
+    assert result.stderr.endswith("nothing was deleted\n")
+    assert len(json.loads(invoke("list", "--json", "--store", path).stdout)) == 3
+
+
+def test_clear_deletes_nothing_when_nobody_answers(path: Path) -> None:
+    result = invoke("clear", "--store", path, answer="")
+    assert result.exit_code == 1
+    assert len(json.loads(invoke("list", "--json", "--store", path).stdout)) == 3
+
+
+@pytest.mark.parametrize(("arguments", "answer"), [(["--yes"], None), ([], "y\n")])
+def test_clear_deletes_everything_when_told_to(path: Path, arguments: list[str], answer: str | None) -> None:
+    result = invoke("clear", "--store", path, *arguments, answer=answer)
+    assert result.stdout == ""
+    assert result.stderr.endswith(f"deleted 3 runs from {path}\n")
+    assert json.loads(invoke("list", "--json", "--store", path).stdout) == []
+
+
+def test_a_damaged_run_is_named_and_the_others_are_listed(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("UPDATE runs SET verdict = 'perhaps' WHERE id = 2")
+    connection.close()
+    result = invoke("list", "--store", path)
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["run", "3", "1"]
+    assert result.stderr.startswith(f"warning: {path}: entry 2 is damaged and passed over")
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (9949, "9.9 kB"),
+        (9951, "10 kB"),
+        (999_499, "999 kB"),
+        (999_500, "1.0 MB"),
+        (52_000_000, "52 MB"),
+        (7_100_000_000, "7.1 GB"),
+        (2_500_000_000_000, "2.5 TB"),
+    ],
+)
+def test_sizes_are_rounded_to_what_people_read(count: int, text: str) -> None:
+    assert command._size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "0.00 s"),
+        (9.994, "9.99 s"),
+        (9.996, "10 s"),
+        (119.4, "119 s"),
+        (119.6, "2 min"),
+        (7169.0, "119 min"),
+        (7171.0, "2 h"),
+        (430_190.0, "119 h"),
+        (430_210.0, "5 days"),
+    ],
+)
+def test_durations_are_rounded_to_what_people_read(seconds: float, text: str) -> None:
+    assert command._duration(seconds) == text

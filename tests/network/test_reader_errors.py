@@ -1,0 +1,286 @@
+"""Models that cannot be read: each gets one line that names the place, and a hint."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from tests.models import ALL, Graph, dense
+
+from ivan.errors import ModelError, UnsupportedOperatorError
+from ivan.network.onnx_reader import read_model
+
+MODEL = dense([2, 3, 1], np.random.default_rng(0))
+
+
+def refused(data: bytes, folder: Path, kind: type[ModelError] = ModelError) -> str:
+    """The one line with which a model is refused, without the path that it starts with."""
+    path = folder / "model.onnx"
+    path.write_bytes(data)
+    with pytest.raises(ModelError) as caught:
+        read_model(path)
+    assert type(caught.value) is kind
+    assert caught.value.hint
+    assert "\n" not in caught.value.message
+    start, rest = f"{path}: ", caught.value.message
+    assert rest.startswith(start)
+    return rest.removeprefix(start)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "empty"),
+        (gzip.compress(b""), "empty"),
+        (b"this is not a model", "not an ONNX model"),
+        (b"(declare-const X_0 Real)\n(assert (<= X_0 1.0))\n", "not an ONNX model"),
+        (b"\n", "not an ONNX model"),
+        (bytes(100), "not an ONNX model"),
+        (MODEL[:-7], "not an ONNX model"),
+        (MODEL[: len(MODEL) // 2], "not an ONNX model"),
+        (gzip.compress(MODEL)[:-12], "damaged gzip"),
+        (b"\x1f\x8b not gzip after all", "damaged gzip"),
+        (onnx.ModelProto(ir_version=8).SerializeToString(), "not an ONNX model"),
+    ],
+)
+def test_bytes_that_are_no_model_are_refused(data, words, tmp_path):
+    assert words in refused(data, tmp_path)
+
+
+def test_missing_files_and_folders_are_refused(tmp_path):
+    for path in (tmp_path / "missing.onnx", tmp_path):
+        with pytest.raises(ModelError, match="cannot be read: ") as caught:
+            read_model(path)
+        assert str(path) in caught.value.message
+
+
+def test_missing_external_data_is_refused_by_the_tensors_name(tmp_path):
+    onnx.save(
+        onnx.load_from_string(MODEL),
+        tmp_path / "x.onnx",
+        save_as_external_data=True,
+        location="w.bin",
+        size_threshold=0,
+    )
+    (tmp_path / "w.bin").unlink()
+    assert "external data of tensor 'w0'" in refused((tmp_path / "x.onnx").read_bytes(), tmp_path)
+
+
+def edited(change: Callable[[onnx.ModelProto], object]) -> bytes:
+    proto = onnx.load_from_string(MODEL)
+    change(proto)
+    return proto.SerializeToString()
+
+
+def _double_output(proto: onnx.ModelProto) -> None:
+    proto.graph.node[1].output[0] = proto.graph.node[2].input[0] = proto.graph.node[0].output[0]
+
+
+def _poison(value: float) -> Callable[[onnx.ModelProto], object]:
+    def change(proto: onnx.ModelProto) -> None:
+        tensor = proto.graph.initializer[2]
+        array = onnx.numpy_helper.to_array(tensor).copy()
+        array.flat[1] = value
+        tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda p: p.graph.node[0].input.__setitem__(0, "nowhere"),
+            "reads tensor 'nowhere', which nothing has computed",
+        ),
+        (lambda p: p.graph.node.reverse(), "which nothing has computed before"),
+        (lambda p: p.graph.output[0].__setattr__("name", "nowhere"), "output 'nowhere' is computed by no node"),
+        (_double_output, "is computed twice"),
+        (lambda p: p.graph.node[1].input.append("x"), "Relu (node 'relu1_node', opset 13): has 2 inputs; it takes 1"),
+        (lambda p: p.graph.node[0].input.__delitem__(slice(1, 3)), "has 1 inputs; it takes 2 to 3"),
+        (lambda p: p.graph.initializer[0].dims.__setitem__(0, 7), "tensor 'w0' cannot be decoded"),
+        (lambda p: p.graph.initializer[0].__setattr__("data_type", 77), "tensor 'w0' cannot be decoded"),
+        (lambda p: p.graph.initializer[0].__setattr__("data_type", TensorProto.STRING), "tensor 'w0'"),
+        (_poison(np.nan), "tensor 'w2' holds NaN or infinity"),
+        (_poison(np.inf), "tensor 'w2' holds NaN or infinity"),
+        (lambda p: p.opset_import[0].__setattr__("version", 6), "operator set 6 is not supported"),
+        (lambda p: p.opset_import[0].__setattr__("version", 99), "operator set 99 is not supported"),
+        (lambda p: p.opset_import[0].__setattr__("domain", "ai.onnx.ml"), "uses no standard operators"),
+        (lambda p: p.graph.input.add().CopyFrom(helper.make_tensor_value_info("z", 1, [1])), "has 2 inputs ('x', 'z')"),
+        (lambda p: p.graph.input.pop(), "has 0 inputs (none)"),
+        (
+            lambda p: p.graph.input[0].type.tensor_type.__setattr__("elem_type", TensorProto.INT64),
+            "not float32 or float64",
+        ),
+        (lambda p: p.graph.input[0].type.tensor_type.__setattr__("elem_type", TensorProto.FLOAT16), "not float32"),
+        (lambda p: p.graph.input[0].type.tensor_type.ClearField("shape"), "declares no shape"),
+        (lambda p: p.graph.input[0].type.tensor_type.shape.dim[1].Clear(), "only the batch dimension may be open"),
+        (
+            lambda p: p.graph.input[0].type.tensor_type.shape.dim[1].__setattr__("dim_value", 5),
+            "shapes [1, 5] and [2, 3]",
+        ),
+        (lambda p: p.graph.input[0].type.tensor_type.shape.dim[1].__setattr__("dim_value", 2**40), "too large"),
+        (lambda p: p.graph.sparse_initializer.add().values.__setattr__("name", "s"), "tensor 's' is sparse"),
+    ],
+)
+def test_ill_formed_models_are_refused(change, words, tmp_path):
+    assert words in refused(edited(change), tmp_path)
+
+
+def single(
+    operator: str, *operands: str | np.ndarray, shape: tuple[int, ...] = (2, 3), opset: int = 13, **attributes
+) -> bytes:
+    g = Graph(opset)
+    return g.model({"x": list(shape)}, [g.node(operator, "x", *operands, **attributes)])
+
+
+W = np.ones((3, 3), np.float32)
+IMAGE = (1, 2, 5, 5)
+KERNEL = np.ones((2, 2, 3, 3), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (single("Mul", "x"), "Mul of two variable tensors (node 'mul0_node', opset 13)"),
+        (single("MatMul", "x", shape=(3, 3)), "MatMul of two variable tensors (node 'matmul0_node', opset 13)"),
+        (single("Gemm", "x", shape=(3, 3)), "Gemm of two variable tensors"),
+        (single("Div", "x"), "Div whose divisor depends on the input"),
+        (single("Pow", np.float32([2])), "Pow whose base depends on the input"),
+        (single("Sqrt"), "Sqrt whose operand depends on the input"),
+        (single("PRelu", "x"), "PRelu whose slope depends on the input"),
+        (single("Clip", "x", shape=()), "Clip whose limit depends on the input"),
+        (single("Cast", to=TensorProto.INT32), "Cast of a variable tensor to int32"),
+        (single("Dropout", np.float32(0.5), np.array(True)), "Dropout in training mode"),
+        (single("Conv", "x", shape=(2, 2, 3, 3)), "Conv whose kernel depends on the input"),
+        (single("Conv", np.ones((2, 2, 1, 1, 1), np.float32), shape=(1, 2, 3, 3, 3)), "Conv in 3 dimensions"),
+        (single("Conv", KERNEL, shape=IMAGE, auto_pad="SAME"), "Conv with auto_pad 'SAME'"),
+        (single("AveragePool", kernel_shape=[1, 1, 1], shape=(1, 2, 3, 3, 3)), "AveragePool in 3 dimensions"),
+        (single("Pad", np.array([0, 1, 0, 1]), mode="mirror"), "Pad with mode 'mirror'"),
+        (single("BatchNormalization", *[W[0]] * 4, training_mode=1, opset=14), "BatchNormalization in training mode"),
+        (single("Relu", flavour=3), "Relu with attribute 'flavour'"),
+        (
+            single("ConvTranspose", KERNEL, shape=IMAGE, strides=[2, 2], output_padding=[2, 2]),
+            "ConvTranspose with an output padding",
+        ),
+        (single("Gelu", domain="com.microsoft"), "com.microsoft::Gelu (node 'gelu0_node', opset 13)"),
+    ],
+)
+def test_what_cannot_be_verified_is_refused_by_operator_node_and_opset(data, words, tmp_path):
+    line = refused(data, tmp_path, UnsupportedOperatorError)
+    assert line.startswith("unsupported operator: ")
+    assert words in line
+    assert "(node '" in line
+
+
+def test_everything_unsupported_is_named_at_once(tmp_path):
+    g = Graph()
+    y = g.node("Softmax", g.node("Sigmoid", g.node("Sigmoid", "x")))
+    z = g.node("Mul", g.node("Relu", "x"), "x")
+    unreadable = g.node("Add", y, z)
+    last = g.node("LpNormalization", g.node("Reshape", unreadable, np.array([1, -1])))
+    line = refused(g.model({"x": [1, 3]}, [last]), tmp_path, UnsupportedOperatorError)
+    assert line == (
+        "unsupported operators: Sigmoid (node 'sigmoid0_node' and 1 more, opset 13); "
+        "Softmax (node 'softmax2_node', opset 13); Mul of two variable tensors (node 'mul4_node', opset 13); "
+        "LpNormalization (node 'lpnormalization7_node', opset 13)"
+    )
+
+
+def test_an_output_that_an_operator_does_not_give_is_refused(tmp_path):
+    g = Graph()
+    g.node("MaxPool", "x", outputs=2, kernel_shape=[2, 2])
+    y = g.node("Cast", "maxpool0_1", to=TensorProto.FLOAT)
+    line = refused(g.model({"x": list(IMAGE)}, [y]), tmp_path, UnsupportedOperatorError)
+    assert "MaxPool whose extra output 'maxpool0_1' is used (node 'maxpool0_node', opset 13)" in line
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (single("Reshape", np.array([4, 4])), "Reshape (node 'reshape0_node', opset 13): cannot reshape"),
+        (single("Reshape", np.float32([3, 2])), "shape must be integers"),
+        (single("MatMul", np.ones((2, 3), np.float32)), "shapes [2, 3] and [2, 3] do not match"),
+        (single("Add", np.ones(4, np.float32)), "Add (node 'add0_node', opset 13): "),
+        (single("Transpose", perm=[0, 5]), "Transpose (node"),
+        (single("Relu", body=helper.make_graph([], "g", [], [])), "attribute 'body' is of a type that no"),
+        (single("Concat", "x"), "lacks its attribute 'axis'"),
+        (single("Concat", "x", axis=4), "axis 4 of a tensor with 2 dimensions"),
+        (single("Gather", np.array([7])), "Gather (node"),
+        (single("Split", np.array([5, 5]), axis=1), "cannot split 3 into [5, 5]"),
+        (single("Squeeze", np.array([0])), "Squeeze (node"),
+        (single("Unsqueeze"), "no axes"),
+        (single("Tile", np.array([2, 2, 2])), "Tile (node"),
+        (single("Tile", np.array([2**20, 2**20])), "too large"),
+        (single("Expand", np.array([2**30, 2, 3])), "too large"),
+        (single("Pad", np.array([2**28, 0, 0, 0])), "too large"),
+        (single("Pad", np.array([1, 1])), "2 pads for 2 axes"),
+        (single("Div", np.float32([1, 0, 1])), "division by zero"),
+        (single("Mul", np.float32([1, np.inf, 1])), "holds NaN or infinity"),
+        (single("HardSigmoid", beta=np.inf), "a summand is infinite"),
+        (single("LeakyRelu", alpha=np.nan), "a factor is infinite or not a number"),
+        (single("Clip", np.float32(np.nan)), "a limit is not a number"),
+        (single("Conv", np.ones((2, 3, 3, 3), np.float32), shape=IMAGE), "does not fit 2 channels"),
+        (single("Conv", np.ones((2, 2, 9, 9), np.float32), shape=IMAGE), "does not fit into 5 entries"),
+        (single("Conv", KERNEL, shape=IMAGE, strides=[0, 1]), "must be positive"),
+        (single("Conv", KERNEL, shape=IMAGE, strides=[1]), "do not fit 2 spatial dimensions"),
+        (single("Conv", KERNEL, np.ones(5, np.float32), shape=IMAGE), "Conv (node"),
+        (single("ConvTranspose", KERNEL[:1], shape=IMAGE), "a kernel for 1 channels on 2"),
+        (single("ConvTranspose", KERNEL, shape=IMAGE, pads=[9, 9, 9, 9]), "pads leave"),
+        (single("MaxPool", kernel_shape=[2, 2], pads=[3, 3, 3, 3], shape=IMAGE), "a window lies in the padding only"),
+        (single("BatchNormalization", *[np.ones(5, np.float32)] * 4), "parameters do not fit 3 channels"),
+        (single("BatchNormalization", *[W[0]] * 3, -W[0]), "a variance is not positive"),
+    ],
+)
+def test_operators_that_do_not_fit_their_tensors_are_refused_by_name(data, words, tmp_path):
+    assert words in refused(data, tmp_path)
+
+
+def test_an_infinite_constant_that_is_computed_is_refused_by_the_tensors_name(tmp_path):
+    g = Graph()
+    huge = g.node("Mul", np.float32([3e38]), np.float32([10]))
+    assert f"tensor {huge!r} holds NaN or infinity" in refused(
+        g.model({"x": [1]}, [g.node("Add", "x", huge)]), tmp_path
+    )
+    g = Graph()
+    output = g.node("Reciprocal", np.float32([0]))
+    assert f"output {output!r} holds NaN" in refused(g.model({"x": [1]}, [output]), tmp_path)
+
+
+def test_a_range_that_never_ends_is_refused(tmp_path):
+    g = Graph()
+    indices = g.node("Range", np.array(0), np.array(2), np.array(0))
+    data = g.model({"x": [1, 2]}, [g.node("Gather", "x", indices)])
+    assert "a range in steps of zero" in refused(data, tmp_path)
+
+
+def test_an_output_of_integers_is_refused(tmp_path):
+    assert "is of type int64, not a float" in refused(single("Shape"), tmp_path)
+
+
+@pytest.mark.parametrize("kind", sorted(ALL))
+def test_damaged_bytes_are_read_or_refused_but_never_crash(kind, tmp_path):
+    rng = np.random.default_rng(11)
+    data, path = ALL[kind](rng), tmp_path / "model.onnx"
+    refusals: list[ModelError] = []
+    for _ in range(300):
+        damaged = bytearray(data)
+        for place in rng.integers(0, len(data), rng.integers(1, 4)):
+            damaged[place] = rng.integers(0, 256)
+        path.write_bytes(damaged)
+        try:
+            read_model(path)
+        except ModelError as error:
+            refusals.append(error)
+    assert len(refusals) > 30
+    assert all(error.hint and "\n" not in error.message for error in refusals)
+
+
+def test_names_that_would_break_the_line_are_shown_escaped(tmp_path):
+    data = edited(lambda p: p.graph.node[1].__setattr__("op_type", "Re\x1b[2J\nlu"))
+    assert r"Re\x1b[2J\nlu (node" in refused(data, tmp_path, UnsupportedOperatorError)

@@ -1,0 +1,74 @@
+"""The deployed model, and the check that it is the one that was read."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.models import ALL, DOUBLE, Graph, dense
+
+from ivan.errors import ModelError
+from ivan.network.affine import Affine
+from ivan.network.layers import Network
+from ivan.network.onnx_reader import read_model
+from ivan.network.reference import Runtime, rounding, self_check
+
+
+@pytest.fixture(params=sorted(ALL))
+def model(request, tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(ALL[request.param](np.random.default_rng(3)))
+    return read_model(path)
+
+
+def test_inputs_are_rounded_to_the_models_precision():
+    for kind, precision in ((None, np.float32), (DOUBLE, np.float64)):
+        runtime = Runtime(Graph().model({"x": [1, 1]}, ["x"], *([kind] if kind else [])))
+        assert runtime.precision == precision
+        assert runtime.run(np.array([0.1]))[0] == float(precision(0.1))
+
+
+def test_a_model_that_onnxruntime_refuses_is_an_input_error():
+    g = Graph()
+    data = g.model({"x": [1, 2]}, [g.node("NoSuchOperator", "x")])
+    for broken in (data, b"", b"not a model"):
+        with pytest.raises(ModelError, match=r"mine\.onnx: onnxruntime refuses the model: ") as caught:
+            Runtime(broken, name="mine.onnx")
+        assert "\n" not in caught.value.message
+
+
+def test_a_model_that_fails_while_it_runs_is_an_input_error(monkeypatch):
+    runtime = Runtime(dense([2, 3, 1], np.random.default_rng(0)))
+    monkeypatch.setattr(runtime, "_shape", (1, 3))
+    with pytest.raises(ModelError, match="cannot run the model"):
+        runtime.run(np.zeros(3))
+
+
+def test_small_changes_of_one_weight_are_noticed(model):
+    network, n = model.network, model.network.inputs
+    runtime, rng = Runtime(model.data), np.random.default_rng(0)
+    self_check(network, runtime, -np.ones(n), np.ones(n), rng)
+    shift = np.zeros(network.outputs)
+    shift[-1] = 0.01
+    shifted = Network(network.layers, network.input_shape, network.output.plus_constant(shift), "model.onnx")
+    with pytest.raises(
+        ModelError, match=rf"model\.onnx: the model was read wrongly: output {len(shift) - 1} differs by 0\.01"
+    ):
+        self_check(shifted, runtime, -np.ones(n), np.ones(n), rng)
+
+
+def test_missing_outputs_and_numbers_that_are_not_finite_are_noticed(model):
+    network, n = model.network, model.network.inputs
+    runtime, rng = Runtime(model.data), np.random.default_rng(0)
+    longer = Network(network.layers, network.input_shape, Affine.concatenated([network.output, network.output]))
+    with pytest.raises(ModelError, match="outputs instead of"):
+        self_check(longer, runtime, -np.ones(n), np.ones(n), rng)
+    lost = Network(network.layers, network.input_shape, network.output.plus_constant(np.full(network.outputs, np.nan)))
+    with pytest.raises(ModelError, match="read wrongly"):
+        self_check(lost, runtime, -np.ones(n), np.ones(n), rng)
+
+
+def test_the_allowance_shrinks_with_the_precision(model):
+    x = np.zeros((2, model.network.inputs)) + 0.5
+    coarse, fine = (rounding(model.network, x, unit, np.random.default_rng(0)) for unit in (2.0**-23, 2.0**-33))
+    assert np.all(fine > 0)
+    np.testing.assert_allclose(coarse / fine, 2.0**10, rtol=0.05)

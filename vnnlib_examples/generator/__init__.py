@@ -1,0 +1,1 @@
+"""Trains the example models, derives their versions, and writes them and their properties to files."""

@@ -1,0 +1,109 @@
+"""Handwritten digits: 8x8 pixels of grey, ten classes (the data ship with scikit-learn)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+from generator import vnnlib
+from generator.example import Example
+from generator.layers import (
+    Array,
+    BatchNormalization,
+    Convolution,
+    Dense,
+    Flatten,
+    MaxPool,
+    Relu,
+    Residual,
+    Sequential,
+    perceptron,
+)
+from generator.training import Data, Schedule, cross_entropy
+
+CLASSES = 10
+TESTED = slice(None, None, 6)  # every sixth image is for testing, and the properties speak about some of these
+
+
+def images() -> tuple[Array, Array]:
+    """Images (1797, 64) with pixels in [0, 1], and their classes one-hot (1797, 10)."""
+    digits = load_digits()
+    return digits.data / 16.0, np.eye(CLASSES)[digits.target]
+
+
+def dense(rng: np.random.Generator) -> Example:
+    """A perceptron: 64-32-32-10."""
+    properties = {
+        "robust": robust([(1503, 0.04)]),
+        "boundary": robust([(1510, 0.06)]),
+        "fragile": robust([(1520, 0.15)]),
+        "pair": robust([(1505, 0.04), (1512, 0.04)]),
+    }
+    return _example("digits-dense", perceptron([64, 32, 32, CLASSES], rng), (64,), properties)
+
+
+def convolutional(rng: np.random.Generator) -> Example:
+    """A small residual network: every kind of layer once or twice, 256 ReLUs and a max-pooling."""
+    model = Sequential(
+        Convolution(1, 8, rng, stride=2),
+        BatchNormalization(8),
+        Relu(),
+        Residual(Sequential(Convolution(8, 8, rng))),
+        Relu(),
+        MaxPool(),
+        Flatten(),
+        Dense(32, CLASSES, rng),
+    )
+    properties = {
+        "robust": robust([(1503, 0.02)]),
+        "boundary": robust([(1510, 0.03)]),
+        "fragile": robust([(1520, 0.15)]),
+        "pair": robust([(1505, 0.02), (1512, 0.02)]),
+    }
+    return _example("digits-conv", model, (1, 8, 8), properties)
+
+
+def robust(cases: list[tuple[int, float]]) -> str:
+    """Each of these images keeps its class while every pixel moves by at most its epsilon, within [0, 1]."""
+    inputs, targets = images()
+    regions, violations, words = [], [], []
+    for index, epsilon in cases:
+        label = int(targets[index].argmax())
+        regions.append(vnnlib.box([(max(p - epsilon, 0.0), min(p + epsilon, 1.0)) for p in inputs[index]]))
+        violations.append([f"(>= Y_{other} Y_{label})" for other in range(CLASSES) if other != label])
+        words.append(f"image {index} of the digits keeps its class {label} when every pixel moves by at most {epsilon}")
+    if len(cases) == 1:  # the common form: the box as plain assertions, then the classes
+        assertions = [*regions[0], vnnlib.disjunction([vnnlib.conjunction([v]) for v in violations[0]])]
+    else:
+        unsafe = [
+            vnnlib.conjunction([*region, violation])
+            for region, others in zip(regions, violations, strict=True)
+            for violation in others
+        ]
+        assertions = [vnnlib.disjunction(unsafe)]
+    return vnnlib.prop("Holds when " + ",\nand ".join(words) + ".", inputs.shape[1], CLASSES, assertions)
+
+
+def _example(name: str, model: Sequential, shape: tuple[int, ...], properties: dict[str, str]) -> Example:
+    inputs, targets = images()
+    inputs = inputs.reshape(-1, *shape)
+    trained = np.ones(len(inputs), dtype=bool)
+    trained[TESTED] = False
+
+    def accuracy(outputs: Callable[[Array], Array]) -> str:
+        correct = outputs(inputs[TESTED]).argmax(1) == targets[TESTED].argmax(1)
+        return f"{correct.mean():.1%} of the test images correct"
+
+    return Example(
+        name=name,
+        model=model,
+        data=Data(inputs[trained], targets[trained]),
+        loss=cross_entropy,
+        training=Schedule(epochs=60, rate=0.003, batch=50),
+        finetuning=Schedule(epochs=2, rate=0.0003, batch=50),
+        outputs=CLASSES,
+        properties=properties,
+        quality=accuracy,
+    )

@@ -1,0 +1,45 @@
+"""Properties to VNN-LIB 1.0.
+
+A property describes what must never happen: an input inside the box for which the assertions hold too. Assertions are
+written by hand in the modules that know the model; this one writes what is long and regular.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+Box = Sequence[tuple[float, float]]
+"""Lower and upper bound of each input."""
+
+
+def number(value: float) -> str:
+    """At most eight decimals, so that the text is the same on every machine."""
+    return f"{value:.8f}".rstrip("0").removesuffix(".") or "0"
+
+
+def box(bounds: Box) -> list[str]:
+    """Two comparisons per input."""
+    return [
+        comparison
+        for k, (lower, upper) in enumerate(bounds)
+        for comparison in (f"(>= X_{k} {number(lower)})", f"(<= X_{k} {number(upper)})")
+    ]
+
+
+def conjunction(parts: Sequence[str]) -> str:
+    """All of them."""
+    return f"(and {' '.join(parts)})"
+
+
+def disjunction(parts: Sequence[str]) -> str:
+    """At least one of them, one a line."""
+    return "(or\n" + "".join(f"    {part}\n" for part in parts) + ")"
+
+
+def prop(title: str, inputs: int, outputs: int, assertions: Sequence[str]) -> str:
+    """The text of a file: the title as a comment, the declarations, the assertions."""
+    lines = [f"; {line}" for line in title.splitlines()]
+    lines += ["", *(f"(declare-const X_{k} Real)" for k in range(inputs))]
+    lines += ["", *(f"(declare-const Y_{k} Real)" for k in range(outputs))]
+    lines += ["", *(f"(assert {assertion})" for assertion in assertions)]
+    return "\n".join(lines) + "\n"
