@@ -1,7 +1,7 @@
 """`python -m ivan`, and the `ivan` command.
 
-Nothing heavy is imported before the environment is set: BLAS reads its number of threads when numpy is loaded. One thread,
-because the search runs its own (bounds/parallel.py).
+Nothing heavy is imported before the environment is set: BLAS reads its number of threads when numpy is loaded. One
+thread, because the search runs its own (bounds/parallel.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What the store remembers about a question, in the terms of the verifier.
 
-The store keeps records and bytes; this is the translation: problems to keys, outcomes to records, bytes to proofs. A store
-that cannot be used costs its benefit, never an answer: every trouble becomes one warning, and verification goes on.
+The store keeps records and bytes; this is the translation: problems to keys, outcomes to records, bytes to proofs. A
+store that cannot be used costs its benefit, never an answer: every trouble becomes one warning, and verification goes
+on.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -30,8 +31,17 @@ if TYPE_CHECKING:
 Warn = Callable[[str, str | None], None]
 """Takes a warning and a hint."""
 
+T = TypeVar("T")
+
 CANDIDATES = 16
 """Stored versions among which the nearest is looked for."""
+
+
+def load_store() -> type[ProofStore]:
+    """The store's class; imports SQLAlchemy, which takes as long as a small query takes to verify."""
+    from ivan.store import ProofStore
+
+    return ProofStore
 
 
 @dataclass(frozen=True)
@@ -65,10 +75,8 @@ class Memory:
     @classmethod
     def open(cls, location: str | None, model: Model, problem: Problem, warn: Warn) -> Memory | None:
         """Opens the store; None, and a warning, where that is not possible."""
-        from ivan.store import ProofStore
-
         try:
-            store = ProofStore.open(location, warn=lambda line: warn(line, None))
+            store = load_store().open(location, warn=lambda line: warn(line, None))
         except StoreError as error:
             warn(f"{error.message}; going on without stored proofs", error.hint)
             return None
@@ -219,9 +227,7 @@ class Memory:
             weights=weights_bytes(network),
         )
         query = self._problem.query
-        asked = PropertyRecord(
-            digest=self._property, name=Path(query.path).name, size=query.size, inputs=query.inputs
-        )
+        asked = PropertyRecord(digest=self._property, name=Path(query.path).name, size=query.size, inputs=query.inputs)
         found = None
         if witness is not None:
             found = WitnessRecord(
@@ -241,7 +247,7 @@ class Memory:
     def _property(self) -> str:
         return self._problem.query.digest
 
-    def _guarded(self, action: Callable[[], Any]) -> Any:
+    def _guarded(self, action: Callable[[], T]) -> T | None:
         try:
             return action()
         except MismatchError:
@@ -259,4 +265,3 @@ def _compatible(run: StoredRun) -> bool:
 
 def _witness(record: WitnessRecord) -> Witness:
     return Witness(np.array(record.inputs), np.array(record.outputs), record.precision)
-

@@ -14,9 +14,7 @@ from ivan.digest import digest
 def _knob(
     default: Any, help_text: str, *, minimum: float | None = None, maximum: float | None = None, proof: bool = False
 ) -> Any:
-    return field(
-        default=default, metadata={"help": help_text, "minimum": minimum, "maximum": maximum, "proof": proof}
-    )
+    return field(default=default, metadata={"help": help_text, "minimum": minimum, "maximum": maximum, "proof": proof})
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """A query and a network become cases to be shown empty.
 
-A case is a box of inputs and rows; it is violated by an input x of the box with outputs y = N(x) for which every row of
-`C y + D x <= d` holds (`<` where the row is strict). The query is `unsat` when no case can be violated. Cases over the same
-box form a region: they share one tree and are bounded together.
+A case is a box of inputs and rows; it is violated by an input x of the box with outputs y = N(x) for which every row
+of `C y + D x <= d` holds (`<` where the row is strict). The query is `unsat` when no case can be violated. Cases over
+the same box form a region: they share one tree and are bounded together.
 
 Numbers turn from rationals into float64 here, always outwards: the proved box is the hull of the decimal box and of its
 bounds rounded to the model's precision, right-hand sides are rounded up, and the half unit of error in a coefficient is

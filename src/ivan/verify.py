@@ -2,9 +2,9 @@
 
     read -> look up -> replay what is stored -> attack -> search -> answer -> save
 
-The answer is handed to the listener before anything is saved. Every way to an answer ends in one of two places: `unsat`
-rests on certificates that held in a rigorous pass on this very model and cover every case of every region, or on a stored
-run of the same model and property whose checksum holds; `sat` rests on onnxruntime.
+The answer is handed to the listener before anything is saved. Every way to an answer ends in one of two places:
+`unsat` rests on certificates that held in a rigorous pass on this very model and cover every case of every region, or
+on a stored run of the same model and property whose checksum holds; `sat` rests on onnxruntime.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ivan.bounds import parallel
 from ivan.deadline import NEVER, Deadline, OutOfTime
 from ivan.errors import ProofError
 from ivan.incremental.reuse import Reused, reuse
-from ivan.memory import Base, Memory
+from ivan.memory import Base, Memory, load_store
 from ivan.network.onnx_reader import Model, read_model
 from ivan.network.reference import Runtime, self_check
 from ivan.options import Options
@@ -134,6 +134,8 @@ def verify(
     chosen = options or Options()
     run = _Verification(chosen, listener or Listener(), deadline if timeout is None else deadline.sooner(timeout))
     run.read(fspath(model), fspath(query))
+    if store is not False:
+        load_store()  # an import, so not part of solving
     return run.answer(store, base, fresh=fresh, recheck=recheck)
 
 
@@ -184,7 +186,9 @@ class _Verification:
 
     # -- answering ----------------------------------------------------------------------------------------------------
 
-    def answer(self, store: str | PathLike[str] | bool | None, base: str | None, *, fresh: bool, recheck: bool) -> Outcome:
+    def answer(
+        self, store: str | PathLike[str] | bool | None, base: str | None, *, fresh: bool, recheck: bool
+    ) -> Outcome:
         """Everything after reading."""
         self._solving = time.monotonic()
         with_store = store is not False
@@ -306,7 +310,6 @@ class _Verification:
                 self._run_model,
                 seed,
                 deadline=self._deadline,
-                rng=self._rng,
                 progress=self._listener.searched,
             )
             result = search.run()
@@ -338,4 +341,3 @@ class _Verification:
             outcome.save_seconds = time.monotonic() - start
         outcome.seconds = time.monotonic() - self._began
         return outcome
-

@@ -119,4 +119,75 @@ def _prop(title: str, *assertions: str) -> str:
     return vnnlib.prop(title, len(RANGES), 5, assertions)
 
 
-PROPERTIES: dict[str, str] = {}
+SLOW_AHEAD = {"heading": (-0.2, 0.2), "speed": (200.0, 250.0), "intruder": (0.0, 50.0)}
+DEPARTING = {"distance": (6000.0, 10_000.0), "bearing": (1.2, np.pi), "heading": (0.5, 2.5)}
+
+PROPERTIES = {
+    "overtaken": _prop(
+        "Abeam or behind on the left, slower, on a similar course: clear of conflict is not the worst advisory.",
+        *region(
+            distance=(2000.0, 10_000.0),
+            bearing=(1.5, np.pi),
+            heading=(-1.5, 1.5),
+            speed=(150.0, 250.0),
+            intruder=(0.0, 100.0),
+        ),
+        highest(CLEAR),
+    ),
+    "behind": _prop(
+        "Far behind on the left and slower: clear of conflict is the advisory to follow.",
+        *region(
+            distance=(4000.0, 10_000.0),
+            bearing=(2.2, np.pi),
+            heading=(-1.0, 1.0),
+            speed=(150.0, 250.0),
+            intruder=(0.0, 100.0),
+        ),
+        vnnlib.disjunction([vnnlib.conjunction([f"(>= Y_{CLEAR} Y_{other})"]) for other in range(1, 5)]),
+    ),
+    "head-on": _prop(
+        "Head-on: clear of conflict is not the advisory to follow.",
+        *region(
+            distance=(4000.0, 6000.0),
+            bearing=(-0.1, 0.1),
+            heading=(np.pi - 0.2, np.pi),
+            speed=(80.0, 150.0),
+            intruder=(80.0, 150.0),
+        ),
+        lowest(CLEAR),
+    ),
+    "sides": _prop(
+        "Slow traffic ahead on one side: no advisory turns to that side.",
+        vnnlib.disjunction(
+            [
+                vnnlib.conjunction([*region(distance=(2000.0, 4000.0), bearing=bearing, **SLOW_AHEAD), lowest(turn)])
+                for bearing, turns in [
+                    ((0.3, 0.6), (WEAK_LEFT, STRONG_LEFT)),
+                    ((-0.6, -0.3), (WEAK_RIGHT, STRONG_RIGHT)),
+                ]
+                for turn in turns
+            ]
+        ),
+    ),
+    "departing": _prop(
+        "On the left and flying away: the score of clear of conflict is below 0.12.",
+        *region(**DEPARTING),
+        f"(>= Y_{CLEAR} 0.12)",
+    ),
+    "boundary": _prop(
+        "On the left and flying away, neither slow nor fast: the score of clear of conflict is below 0.057.",
+        *region(**DEPARTING, speed=(100.0, 250.0), intruder=(0.0, 200.0)),
+        f"(>= Y_{CLEAR} 0.057)",
+    ),
+    "close": _prop(
+        "Closing in on slow traffic straight ahead: clear of conflict is not the advisory to follow.",
+        *region(
+            distance=(1500.0, 3000.0),
+            bearing=(-0.06, 0.06),
+            heading=(-0.1, 0.1),
+            speed=(200.0, 250.0),
+            intruder=(0.0, 50.0),
+        ),
+        lowest(CLEAR),
+    ),
+}

@@ -36,10 +36,11 @@ def images() -> tuple[Array, Array]:
 def dense(rng: np.random.Generator) -> Example:
     """A perceptron: 64-32-32-10."""
     properties = {
-        "robust": robust([(1503, 0.04)]),
-        "boundary": robust([(1510, 0.06)]),
-        "fragile": robust([(1520, 0.15)]),
-        "pair": robust([(1505, 0.04), (1512, 0.04)]),
+        "robust": robust([(96, 0.06)]),
+        "boundary": robust([(738, 0.035)]),
+        "narrow": robust([(816, 0.022)]),
+        "fragile": robust([(1692, 0.05)]),
+        "pair": robust([(1074, 0.045), (42, 0.06)]),
     }
     return _example("digits-dense", perceptron([64, 32, 32, CLASSES], rng), (64,), properties)
 
@@ -57,10 +58,11 @@ def convolutional(rng: np.random.Generator) -> Example:
         Dense(32, CLASSES, rng),
     )
     properties = {
-        "robust": robust([(1503, 0.02)]),
-        "boundary": robust([(1510, 0.03)]),
-        "fragile": robust([(1520, 0.15)]),
-        "pair": robust([(1505, 0.02), (1512, 0.02)]),
+        "robust": robust([(300, 0.06)]),
+        "boundary": robust([(828, 0.036)]),
+        "narrow": robust([(930, 0.033)]),
+        "fragile": robust([(1350, 0.05)]),
+        "pair": robust([(864, 0.05), (24, 0.045)]),
     }
     return _example("digits-conv", model, (1, 8, 8), properties)
 

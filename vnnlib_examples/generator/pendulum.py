@@ -67,8 +67,50 @@ def example(rng: np.random.Generator) -> Example:
     )
 
 
-def _prop(title: str, angle: tuple[float, float], velocity: tuple[float, float], *assertions: str) -> str:
-    return vnnlib.prop(title, 2, 3, [*vnnlib.box([angle, velocity]), *assertions])
+def _prop(title: str, *assertions: str) -> str:
+    return vnnlib.prop(title, 2, 3, assertions)
 
 
-PROPERTIES: dict[str, str] = {}
+def _modes(angle: str, velocity: str) -> list[str]:
+    """The quantities that the closed loop shrinks, by 15 % and by 10 % a step: left eigenvectors of its matrix."""
+    return [f"(+ {velocity} (* {factor} {angle}))" for factor in (2, 3)]
+
+
+def _outside(quantity: str, bound: float) -> list[str]:
+    return [f"(>= {quantity} {bound})", f"(<= {quantity} {-bound})"]
+
+
+PROPERTIES = {
+    "invariant": _prop(
+        "From a parallelogram of states the next state lies in the same one, made smaller by 5 %.",
+        *vnnlib.box([(-0.6, 0.6), (-1.5, 1.5)]),
+        *(side for mode in _modes("X_0", "X_1") for side in (f"(<= {mode} 0.3)", f"(>= {mode} -0.3)")),
+        vnnlib.disjunction(
+            [vnnlib.conjunction([side]) for mode in _modes("Y_0", "Y_1") for side in _outside(mode, 0.285)]
+        ),
+    ),
+    "opposes": _prop(
+        "Leaning and falling further to one side: the torque pushes back with at least 2 N m.",
+        vnnlib.disjunction(
+            [
+                vnnlib.conjunction([*vnnlib.box([(0.3, 0.7), (0.0, 1.5)]), "(>= Y_2 -2.0)"]),
+                vnnlib.conjunction([*vnnlib.box([(-0.7, -0.3), (-1.5, 0.0)]), "(<= Y_2 2.0)"]),
+            ]
+        ),
+    ),
+    "slows": _prop(
+        "Leaning and falling further: the next step falls less fast.",
+        *vnnlib.box([(0.2, 0.7), (0.0, 1.5)]),
+        "(>= Y_1 X_1)",
+    ),
+    "quiet": _prop(
+        "Almost upright and at rest: the torque is below 0.6 N m.",
+        *vnnlib.box([(-0.02, 0.02), (-0.02, 0.02)]),
+        vnnlib.disjunction([vnnlib.conjunction([side]) for side in _outside("Y_2", 0.6)]),
+    ),
+    "unlimited": _prop(
+        "In moderate states the torque stays below the motor's limit.",
+        *vnnlib.box([(-0.4, 0.4), (-0.8, 0.8)]),
+        vnnlib.disjunction([vnnlib.conjunction([side]) for side in _outside("Y_2", 7.9)]),
+    ),
+}

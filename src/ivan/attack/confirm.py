@@ -1,8 +1,8 @@
 """The only place that decides that a witness is real.
 
-A candidate is rounded to the model's precision and clipped into the region, onnxruntime computes the outputs in the model's
-own arithmetic, and then zero tolerance: some case's rows must hold in exact rational arithmetic, and the whole formula must
-hold as VNN-COMP's checker evaluates it (in floats, input bounds rounded to the model's precision).
+A candidate is rounded to the model's precision and clipped into the region, onnxruntime computes the outputs in the
+model's own arithmetic, and then zero tolerance: some case's rows must hold in exact rational arithmetic, and the whole
+formula must hold as VNN-COMP's checker evaluates it (in floats, input bounds rounded to the model's precision).
 """
 
 from __future__ import annotations

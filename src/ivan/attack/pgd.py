@@ -1,8 +1,8 @@
 """Projected gradient descent on the worst row of a case.
 
-A point violates a case where the greatest of its rows' margins is at most zero; so the greatest margin is what descends, by
-the sign of its gradient, in steps that shrink. Every start follows the case it is assigned to; restarts are shared out over
-the cases.
+A point violates a case where the greatest of its rows' margins is at most zero; so the greatest margin is what
+descends, by the sign of its gradient, in steps that shrink. Every start follows the case it is assigned to; restarts
+are shared out over the cases.
 
 Source: Madry et al., ICLR 2018.
 """
@@ -21,7 +21,7 @@ Index = NDArray[np.int64]
 
 
 def gradient(network: Network, before: list[Array], C: Array) -> Array:
-    """d (C_b . y) / d x at B points: (B, inputs).
+    """Slope of C_b . y in the inputs at B points: (B, inputs).
 
     Args:
         network: the network.
@@ -105,10 +105,11 @@ def starts(problem: Problem, case: Index, rng: np.random.Generator) -> Array:
     region = [problem.cases[c].region for c in case]
     low = np.array([problem.regions[r].inner_lower for r in region])
     high = np.array([problem.regions[r].inner_upper for r in region])
-    points = low + rng.random(low.shape) * (high - low)
+    points: Array = low + rng.random(low.shape) * (high - low)
     _, first = np.unique(case, return_index=True)
     points[first] = 0.5 * (low[first] + high[first])
-    return np.clip(points, low, high)
+    np.clip(points, low, high, out=points)
+    return points
 
 
 def attack(

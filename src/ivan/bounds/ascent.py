@@ -1,8 +1,8 @@
 """Gradient ascent on slopes, multipliers and row weights (alpha-beta-CROWN).
 
 The bound is a concave-enough function of all three, and its gradient needs no automatic differentiation. Let x* be the
-corner of the box that minimises the final linear form, and send it forward through the *relaxed* network, every unit by the
-line that was chosen for it; with the values z* that arrive,
+corner of the box that minimises the final linear form, and send it forward through the *relaxed* network, every unit
+by the line that was chosen for it; with the values z* that arrive,
 
     d bound / d alpha_j  = max(a_j, 0) z*_j          d bound / d lambda_i = row i at the end of that forward pass
     d bound / d m_j      = l_j - z*_j  for m_j > 0 (split above),   u_j - z*_j  for m_j < 0 (split below)

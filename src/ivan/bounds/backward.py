@@ -1,14 +1,15 @@
 """Backward linear bounds (CROWN), with split multipliers (beta-CROWN), rigorous in float64.
 
-A lower bound of `c . h` over a domain, for many c at once: start with the coefficients on the top layer and replace, layer
-by layer, each activation by one of its two lines and each affine map by what it reads, until only inputs are left. Rows of
-all domains of a batch are flattened into one matrix - row r belongs to domain `owner[r]` - so that every step is one plain
-matrix product, however ragged the batch is.
+A lower bound of `c . h` over a domain, for many c at once: start with the coefficients on the top layer and replace,
+layer by layer, each activation by one of its two lines and each affine map by what it reads, until only inputs are
+left. Rows of all domains of a batch are flattened into one matrix - row r belongs to domain `owner[r]` - so that every
+step is one plain matrix product, however ragged the batch is.
 
 Per layer, with coefficient a_j on h_j:
 
-    coefficient on z_j:  a_j lower_slope_j  if a_j >= 0,  else  a_j upper_slope_j   (constant gains a_j times the intercept)
-    multiplier m_j = q - p:  coefficient - m_j,  constant + q l_j - p u_j           (q on z >= l, p on z <= u; at most one > 0)
+    coefficient on z_j:    a_j lower_slope_j  where a_j >= 0,  a_j upper_slope_j  elsewhere
+    the constant gains:    a_j lower_intercept_j, a_j upper_intercept_j  likewise
+    multiplier m = q - p:  coefficient - m_j,  constant + q_j l_j - p_j u_j      (q on z >= l, p on z <= u)
 
 Every step's rounding goes into `error`, which is subtracted at the end (see rigorous.py).
 
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,7 +162,7 @@ def sweep(enclosure: Enclosure, rows: Rows, advice: Advice | None = None, *, kee
     constant, error = rows.constant, rows.error
     whole = len(owner) == len(enclosure) and np.array_equal(owner, np.arange(len(owner)))
 
-    def of(table: Array) -> Array:
+    def of(table: NDArray[Any]) -> NDArray[Any]:
         return table if whole else np.take(table, owner, axis=0)
 
     kept: list[Array | None] = [None] * len(enclosure.network.layers)
@@ -304,4 +305,3 @@ def _chunks(count: int, width: int) -> list[slice]:
     if count > 64 * threads():
         size = min(size, -(-count // threads()))
     return [slice(at, min(at + size, count)) for at in range(0, count, size)] or [slice(0, 0)]
-

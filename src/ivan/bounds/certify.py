@@ -30,7 +30,7 @@ def certify(
         holds: (M,) True where the case is rigorously excluded.
         forms: the linear bounds, one per certificate.
     """
-    objective = rows.weighted(certificates.case, certificates.weights)
+    objective = rows.weighted(certificates.case.astype(np.int64), certificates.weights)
     forms = bound_outputs(enclosure, owner, objective, advice(enclosure, owner, certificates), deadline=deadline)
     return holds(enclosure, owner, objective, forms), forms
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from ivan.problem import Problem
 from ivan.proof import Kind, Side
 
 Index = NDArray[np.int64]
-Columns = Mapping[str, NDArray[np.generic]]
+Columns = Mapping[str, NDArray[Any]]
 
 
 def roots(problem: Problem, regions: Index) -> Domains:

@@ -1,8 +1,8 @@
 """Bounds on every layer of a network over a batch of domains, computed from the input forwards.
 
 Per layer: the interval sweep, intersected with what is known from an ancestor; then, for the units that are still
-unstable, the backward pass. Each layer's bounds make the lines that later layers are bounded with. A unit that an ancestor
-knows to be stable stays stable and is never bounded again.
+unstable, the backward pass. Each layer's bounds make the lines that later layers are bounded with. A unit that an
+ancestor knows to be stable stays stable and is never bounded again.
 """
 
 from __future__ import annotations
@@ -167,4 +167,3 @@ def _tightened(
     low[owner, unit] = np.maximum(low[owner, unit], below)
     high[owner, unit] = np.minimum(high[owner, unit], above)
     return low, high
-

@@ -1,7 +1,7 @@
 """The interval sweep: rigorous bounds on one affine map from bounds on what it reads.
 
-Computed as centre and radius through L and |L|, which takes three batched products and no split of L into its signs; the
-rounding of doing so is bounded by the same `|L| m + |b|` that the backward pass needs anyway.
+Computed as centre and radius through L and |L|, which takes three batched products and no split of L into its signs;
+the rounding of doing so is bounded by the same `|L| m + |b|` that the backward pass needs anyway.
 """
 
 from __future__ import annotations

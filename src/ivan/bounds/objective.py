@@ -18,9 +18,9 @@ Array = NDArray[np.float64]
 class Objective:
     """R rows of C y + D x - d, each a weighted sum of the rows of one case.
 
-    The numbers are computed, so they are off a little; `terms` products stand behind each of them, whose absolute values
-    sum up to `C_size`, `D_size` and `d_size`. The half unit in the last place that a decimal coefficient lost when it was
-    read counts as one more rounding.
+    The numbers are computed, so they are off a little; `terms` products stand behind each of them, whose absolute
+    values sum up to `C_size`, `D_size` and `d_size`. The half unit in the last place that a decimal coefficient lost
+    when it was read counts as one more rounding.
 
     Attributes:
         C: (R, outputs).
@@ -60,7 +60,7 @@ class Objective:
 
     def uncertainty(self, outputs: Array, inputs: Array) -> Array:
         """(R,): how far the rows can be off, for outputs (R, m) and inputs (R, n) of at most these magnitudes."""
-        size = np.einsum("rm,rm->r", self.C_size, outputs) + self.d_size
+        size: Array = np.einsum("rm,rm->r", self.C_size, outputs) + self.d_size
         if self.D_size is not None:
             size = size + np.einsum("ri,ri->r", self.D_size, inputs)
         return gamma(self.terms + 4) * size + 4.0 * UNIT * np.abs(self.d)

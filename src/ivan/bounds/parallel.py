@@ -1,8 +1,8 @@
 """Chunks of rows on all cores.
 
-Bounds of different rows do not depend on each other. numpy lets go of the interpreter lock inside its kernels, so threads
-serve; BLAS runs with one thread then (`ivan.__main__` sets it before numpy is loaded), because two levels of threads on
-the same cores only get in each other's way.
+Bounds of different rows do not depend on each other. numpy lets go of the interpreter lock inside its kernels, so
+threads serve; BLAS runs with one thread then (`ivan.__main__` sets it before numpy is loaded), because two levels of
+threads on the same cores only get in each other's way.
 """
 
 from __future__ import annotations

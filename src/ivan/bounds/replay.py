@@ -1,9 +1,10 @@
-"""Replay: a proof - a tree and certificates - against a problem. Certifying a fresh result, checking a stored proof and
-re-verifying an updated model are this one operation.
+"""Replay: a proof - a tree and certificates - against a problem.
 
-Bounds on intermediate neurons depend on the weights and are not stored; they are recomputed along the tree by the recipe
-that it records. The walk goes from refreshed node to refreshed node, in batches, depth first, so that only the bounds of
-nodes with unfinished descendants are held.
+Certifying a fresh result, checking a stored proof and re-verifying an updated model are this one operation.
+
+Bounds on intermediate neurons depend on the weights and are not stored; they are recomputed along the tree by the
+recipe that it records. The walk goes from refreshed node to refreshed node, in batches, depth first, so that only the
+bounds of nodes with unfinished descendants are held.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Replayed:
         bound: (M,) the rigorous bound each certificate reached.
         leaf: (P,) leaves with a case that no certificate excludes, ...
         case: (P,) ... and that case.
-        domains: known bounds of such leaves, in parts (nodes, their domains), as far as the memory set aside for it goes.
+        domains: known bounds of such leaves, in parts (nodes, their domains), as far as memory is set aside for it.
     """
 
     holds: NDArray[np.bool_]
@@ -68,7 +69,7 @@ def replay(
     """Tries every certificate of a proof on a problem.
 
     Args:
-        problem: any problem with as many regions and cases as the proof's; tree and certificates have been checked to fit.
+        problem: with as many regions and cases as the proof's; tree and certificates have been checked to fit.
         proof: the claims.
         deadline: checked between batches.
         progress: told after each batch how many certificates were tried and how many of them hold.

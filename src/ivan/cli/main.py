@@ -1,9 +1,9 @@
 """The `ivan` command: its subcommands, and the one place where errors become a line, a hint and an exit code.
 
-    0    every verdict
-    2    input that cannot be used
-    4    an internal error, always a bug
-    130  interrupted
+0    every verdict
+2    input that cannot be used
+4    an internal error, always a bug
+130  interrupted
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class _LazyGroup(click.Group):
 @click.option("--name", is_flag=True, expose_value=False, is_eager=True, callback=lambda c, p, v: _say_name(c, v),
               help="Print the program's name and exit.")  # fmt: skip
 def cli() -> None:
-    """Verify neural networks, keep the proofs, and verify the next version from them.
+    r"""Verify neural networks, keep the proofs, and verify the next version from them.
 
     \b
     ivan verify model.onnx property.vnnlib

@@ -76,7 +76,7 @@ def verify(
     verbose: bool,
     no_progress: bool,
 ) -> int:
-    """Decide whether some input of MODEL violates the property in QUERY.
+    r"""Decide whether some input of MODEL violates the property in QUERY.
 
     The first line of stdout is sat, unsat, unknown or timeout; behind sat stands a counterexample that onnxruntime
     confirms. Everything else goes to stderr. MODEL is an ONNX file, QUERY a VNN-LIB file, either may be gzipped.
@@ -175,7 +175,9 @@ def _write(path: Path, text: str) -> None:
         partial.write_text(text)
         partial.replace(path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}", hint="is the folder there, and writable?") from error
+        raise InputError(
+            f"{path}: cannot be written: {error.strerror}", hint="is the folder there, and writable?"
+        ) from error
 
 
 def _summary(outcome: Any) -> str:

@@ -1,8 +1,8 @@
 """The answer comes before the deadline and an interrupt ends the command, whatever solver is running.
 
-Everything that takes long looks at the deadline often and stops by itself; this is for when it does not. One thread sleeps
-until the answer is due or a signal arrives (which the interpreter reports through a file descriptor at once, even while a
-solver holds the main thread), and then gives the program a moment to end by itself before it ends it.
+Everything that takes long looks at the deadline often and stops by itself; this is for when it does not. One thread
+sleeps until the answer is due or a signal arrives (which the interpreter reports through a file descriptor at once,
+even while a solver holds the main thread), and then gives the program a moment to end by itself before it ends it.
 """
 
 from __future__ import annotations

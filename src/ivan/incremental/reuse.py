@@ -1,11 +1,11 @@
 """Reuse: the old tree is the new search's first tree (IVAN, section 4.1).
 
-Replay tells which old certificates still hold. What they cover is done; the leaves that they no longer cover are the first
-open domains of the search. The order is by suspicion: a leaf whose certificate misses by most is the likeliest to hide a
-counterexample, so it is searched first.
+Replay tells which old certificates still hold. What they cover is done; the leaves that they no longer cover are the
+first open domains of the search. The order is by suspicion: a leaf whose certificate misses by most is the likeliest
+to hide a counterexample, so it is searched first.
 
-A proof is only taken over when it fits: as many regions, inputs and units as the problem has, and a tree whose leaves cover
-every region (`SpecTree.check`).
+A proof is only taken over when it fits: as many regions, inputs and units as the problem has, and a tree whose leaves
+cover every region (`SpecTree.check`).
 """
 
 from __future__ import annotations
@@ -77,4 +77,6 @@ def seed_of(proof: Proof, replayed: Replayed) -> Seed:
     nearest = np.where(np.isinf(missing), nearest, missing)
     order = np.lexsort((replayed.case, replayed.leaf, -nearest[replayed.leaf]))
     kept = proof.certificates.take(np.flatnonzero(replayed.holds))
-    return Seed(proof.tree.with_open(replayed.leaf), kept, replayed.leaf[order], replayed.case[order], tuple(replayed.domains))
+    return Seed(
+        proof.tree.with_open(replayed.leaf), kept, replayed.leaf[order], replayed.case[order], tuple(replayed.domains)
+    )

@@ -1,0 +1,1 @@
+"""Linear programs: the strongest linear bound of a domain, and duals that become certificates."""

@@ -8,6 +8,7 @@ certificate that is replayed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import highspy
 import numpy as np
@@ -53,7 +54,7 @@ class LiveModel:
 
     def __init__(self, relaxation: Relaxation, threads: int = 1) -> None:
         self._relaxation = relaxation
-        self._highs = _QuietHighs()
+        self._highs: Any = _QuietHighs()  # type: ignore[no-untyped-call]
         self._highs.setOptionValue("output_flag", False)
         self._highs.setOptionValue("threads", threads)
         # bounds change from node to node: the dual simplex restarts from the last basis, presolve would discard it

@@ -1,8 +1,8 @@
 """A network over one domain as a linear program: the triangle relaxation.
 
-Columns: the inputs; per layer, for an unstable unit, `h >= 0` and `g = h - z >= 0`, so that either phase is a change of one
-bound (g = 0: active, h = 0: inactive); for a unit that is active, or an identity, its value z, free; an inactive unit has
-none. One more column t. Rows:
+Columns: the inputs; per layer, for an unstable unit, `h >= 0` and `g = h - z >= 0`, so that either phase is a change
+of one bound (g = 0: active, h = 0: inactive); for a unit that is active, or an identity, its value z, free; an
+inactive unit has none. One more column t. Rows:
 
     per unit with columns:   (h - g, or z)  -  sum over sources L h_s  =  b
     per unstable unit:       h / u  +  g / -l  <=  1                        (the chord; it implies z <= u and z >= l)
@@ -108,12 +108,12 @@ def relax(enclosure: Enclosure, domain: int, case: Case) -> Relaxation:
     count = 0
 
     def affine_rows(affine: Affine, chosen: Index, left: Array | None, sign: float) -> None:
-        """Adds sign * (left L) over the columns of every source, for the chosen outputs, at the rows from `count` on."""
+        """Adds sign * (left L) over every source's columns, for the chosen outputs, at the rows from `count` on."""
         for source, linear in affine.terms:
             matrix = linear.to_sparse()
             matrix = matrix[chosen] if left is None else csr_array(left) @ matrix
             part = coo_array(matrix)
-            row, column = part.coords
+            row, column = (index.astype(np.int64) for index in part.coords)
             target = values_of[source][column]
             present = target >= 0
             entries.append((count + row[present], target[present], sign * part.data[present]))

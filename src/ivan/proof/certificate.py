@@ -1,12 +1,14 @@
 """Certificates: what makes one linear bound positive at a node, and witnesses of a violation.
 
-A certificate says why a case cannot occur in a node's region: with these row weights lambda, slopes alpha and multipliers
-the backward bound is positive (algorithms: beta-CROWN, and LP duality). All three are only advice - any slopes in [0, 1],
-any multipliers >= 0, any weights >= 0 give a valid bound - so a certificate made for one model can be tried on another.
+A certificate says why a case cannot occur in a node's region: with these row weights lambda, slopes alpha and
+multipliers the backward bound is positive (algorithms: beta-CROWN, and LP duality). All three are only advice - any
+slopes in [0, 1], any multipliers >= 0, any weights >= 0 give a valid bound - so a certificate made for one model can
+be tried on another.
 
 - `weights`: per row of the case, lambda_i > 0; no entries: the region itself is claimed to be empty.
 - `slopes`: lower slopes of units; a unit without one gets its activation's rule.
-- `multipliers`: signed, per unit: positive on z >= l, negative on z <= u. Those of kind `SPLIT` stand for beta and count
+- `multipliers`: signed, per unit: positive on z >= l, negative on z <= u. Those of kind `SPLIT` stand for beta and
+count
   only for units that are split on the node's path; those of kind `BOUND` use whatever bounds replay has proved. Neither
   kind brings a bound of its own, so no certificate can claim a split that is not there.
 """
@@ -108,20 +110,20 @@ class Certificates:
             ProofError: naming the first law that is broken.
         """
 
-        def require(law: bool | np.bool_, what: str) -> None:
-            if not law:
+        def require(law: object, what: str) -> None:
+            if not np.all(law):  # type: ignore[call-overload]
                 raise ProofError(f"malformed proof: {what}")
 
-        require(bool(np.all((self.node >= 0) & (self.node < nodes))), "a certificate of a node that is not there")
-        require(bool(np.all((self.case >= 0) & (self.case < len(rows_of_case)))), "a certificate of a case that is not there")
+        require((self.node >= 0) & (self.node < nodes), "a certificate of a node that is not there")
+        require((self.case >= 0) & (self.case < len(rows_of_case)), "a certificate of a case that is not there")
         row = self.weights["row"]
         most = rows_of_case[self.case][self.weights.rows] if len(row) else np.zeros(0)
-        require(bool(np.all((row >= 0) & (row < most))), "a weight on a row that is not there")
+        require((row >= 0) & (row < most), "a weight on a row that is not there")
         values = self.weights["value"]
-        require(bool(np.all(np.isfinite(values) & (values > 0.0))), "a weight that is not a positive number")
+        require(np.isfinite(values) & (values > 0.0), "a weight that is not a positive number")
         slopes = self.slopes["value"]
-        require(bool(np.all((slopes >= 0.0) & (slopes <= 1.0))), "a slope outside [0, 1]")
-        require(bool(np.all(np.isfinite(self.multipliers["value"]))), "a multiplier that is not a number")
+        require((slopes >= 0.0) & (slopes <= 1.0), "a slope outside [0, 1]")
+        require(np.isfinite(self.multipliers["value"]), "a multiplier that is not a number")
 
 
 @dataclass(frozen=True)
@@ -150,4 +152,3 @@ class Proof:
     def complete(self) -> bool:
         """True when nothing is left open."""
         return not len(self.tree.open)
-

@@ -1,6 +1,7 @@
 """Proofs as versioned bytes.
 
-    "IVANPROOF" | format u16 | number of arrays u16 | per array: type (numpy code, 4 bytes), length u64 | zlib of the arrays
+    "IVANPROOF" | format u16 | number of arrays u16 | per array: type (numpy code, 4 bytes), length u64 | zlib of the
+    arrays
 
 All little-endian, arrays in the order of `_arrays`. Reading trusts nothing: sizes are checked against what the stream
 holds before anything is allocated, and what comes out still has to pass `SpecTree.check` and `Certificates.check`.
@@ -33,7 +34,7 @@ _RAGGED = {"weights": WEIGHT_COLUMNS, "slopes": SLOPE_COLUMNS, "multipliers": MU
 
 
 def _layout() -> list[tuple[str, np.dtype[Any]]]:
-    layout = [(f"tree.{name}", np.dtype(kind)) for name, kind in COLUMNS.items()]
+    layout: list[tuple[str, np.dtype[Any]]] = [(f"tree.{name}", np.dtype(kind)) for name, kind in COLUMNS.items()]
     layout += [("node", np.dtype(np.int32)), ("case", np.dtype(np.int32)), ("margin", np.dtype(np.float64))]
     for table, columns in _RAGGED.items():
         layout.append((f"{table}.lengths", np.dtype(np.int32)))

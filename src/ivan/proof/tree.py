@@ -2,12 +2,13 @@
 
 The root of region r stands for the whole of its box; every other node adds one split to its parent's region. The two
 children of a node share kind, layer, unit and position and differ in their side, so together they cover their parent.
-A node is `OPEN` (still to be decided), `SPLIT` (its children cover it) or `CLOSED` (every case has a certificate here or
-above).
+A node is `OPEN` (still to be decided), `SPLIT` (its children cover it) or `CLOSED` (every case has a certificate here
+or above).
 
-The recipe for intermediate bounds: where `refresh` is set, the bounds of all layers are computed anew for the node's own
-region and intersected with those of the nearest refreshed ancestor; elsewhere that ancestor's bounds are inherited, cut by
-the splits in between. Roots and leaves of input-split trees refresh; a tree of unit splits refreshes at its root only.
+The recipe for intermediate bounds: where `refresh` is set, the bounds of all layers are computed anew for the node's
+own region and intersected with those of the nearest refreshed ancestor; elsewhere that ancestor's bounds are
+inherited, cut by the splits in between. Roots and leaves of input-split trees refresh; a tree of unit splits refreshes
+at its root only.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +94,7 @@ class SpecTree:
     @classmethod
     def roots(cls, regions: int) -> SpecTree:
         """The tree before any split: one open root per region."""
-        zeros = {name: np.zeros(regions, kind) for name, kind in COLUMNS.items()}
+        zeros: dict[str, NDArray[Any]] = {name: np.zeros(regions, kind) for name, kind in COLUMNS.items()}
         zeros["parent"][:] = -1
         zeros["unit"] = np.arange(regions, dtype=np.int32)
         zeros["bound"][:] = -np.inf
@@ -155,46 +157,47 @@ class SpecTree:
         root = self.kind == Kind.ROOT
         limits = np.array([0, *sizes])
 
-        def require(law: bool | np.bool_, what: str) -> None:
-            if not law:
+        def require(law: object, what: str) -> None:
+            if not np.all(law):  # type: ignore[call-overload]
                 raise ProofError(f"malformed proof: {what}")
 
-        require(bool(np.all(np.isin(self.kind, list(Kind)))), "unknown kind of split")
-        require(bool(np.all(np.isin(self.side, list(Side)))), "unknown side of a split")
-        require(bool(np.all(np.isin(self.state, list(State)))), "unknown state of a node")
-        require(np.array_equal(root, self.parent == -1), "roots are the nodes without a parent")
+        require(np.isin(self.kind, list(Kind)), "unknown kind of split")
+        require(np.isin(self.side, list(Side)), "unknown side of a split")
+        require(np.isin(self.state, list(State)), "unknown state of a node")
+        require(root == (self.parent == -1), "roots are the nodes without a parent")
         require(np.array_equal(self.unit[root], np.arange(regions)), "not one root per region, in order")
-        require(bool(np.all((self.parent[~root] >= 0) & (self.parent[~root] < rows[~root]))), "a parent after its child")
-        require(bool(np.all(self.refresh[root] == 1)), "a root without its own bounds")
-        require(bool(np.all(np.isfinite(self.at))), "a split at no finite number")
-        axis = self.kind == Kind.INPUT
-        require(bool(np.all((self.unit[axis] >= 0) & (self.unit[axis] < inputs))), "a split of an input that is not there")
-        unit = self.kind == Kind.UNIT
-        layer = self.layer[unit]
-        require(bool(np.all((layer >= 1) & (layer < len(limits)))), "a split in a layer that is not there")
-        require(bool(np.all((self.unit[unit] >= 0) & (self.unit[unit] < limits[layer]))), "a split of a unit that is not there")
+        require((self.parent[~root] >= 0) & (self.parent[~root] < rows[~root]), "a parent after its child")
+        require(self.refresh[root] == 1, "a root without its own bounds")
+        require(np.isfinite(self.at), "a split at no finite number")
+        axis = self.unit[self.kind == Kind.INPUT]
+        require((axis >= 0) & (axis < inputs), "a split of an input that is not there")
+        layer, unit = self.layer[self.kind == Kind.UNIT], self.unit[self.kind == Kind.UNIT]
+        require((layer >= 1) & (layer < len(limits)), "a split in a layer that is not there")
+        require((unit >= 0) & (unit < limits[layer]), "a split of a unit that is not there")
         children = np.bincount(self.parent[~root], minlength=n)
-        require(np.array_equal(children, np.where(self.state == State.SPLIT, 2, 0)), "split nodes have two children, others none")
+        require(children == np.where(self.state == State.SPLIT, 2, 0), "split nodes have two children, others none")
         inner = rows[~root]
         pairs = inner[np.lexsort((self.side[inner], self.parent[inner]))].reshape(-1, 2)
         first, second = pairs[:, 0], pairs[:, 1]
-        same = [getattr(self, name)[first] == getattr(self, name)[second] for name in ("kind", "layer", "unit", "at")]
-        require(bool(np.all(np.logical_and.reduce(same))), "two children of different splits")
-        require(bool(np.all(self.side[first] != self.side[second])), "two children on the same side")
+        for name in ("kind", "layer", "unit", "at"):
+            column = getattr(self, name)
+            require(column[first] == column[second], "two children of different splits")
+        require(self.side[first] != self.side[second], "two children on the same side")
 
 
 class TreeBuilder:
     """A growing tree: rows are appended, states and bounds of existing rows change."""
 
     def __init__(self, tree: SpecTree) -> None:
-        self._columns = {name: np.array(getattr(tree, name)) for name in COLUMNS}
+        self._columns: dict[str, NDArray[Any]] = {name: np.array(getattr(tree, name)) for name in COLUMNS}
+        self._columns["depth"] = tree.depth()
         self._size = len(tree)
 
     def __len__(self) -> int:
         return self._size
 
-    def column(self, name: str) -> NDArray[np.generic]:
-        """The rows so far of one column: a view that may be written to; stale after the next `split`."""
+    def column(self, name: str) -> NDArray[Any]:
+        """The rows so far of one column, or of `depth`: a view that may be written to; stale after the next `split`."""
         return self._columns[name][: self._size]
 
     def split(
@@ -233,4 +236,4 @@ class TreeBuilder:
 
     def snapshot(self) -> SpecTree:
         """The tree as it stands."""
-        return SpecTree(**{name: column[: self._size].copy() for name, column in self._columns.items()})
+        return SpecTree(**{name: self._columns[name][: self._size].copy() for name in COLUMNS})

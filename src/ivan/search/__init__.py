@@ -3,4 +3,4 @@
 from ivan.search.loop import Search
 from ivan.search.terms import SearchResult, Seed, Statistics
 
-__all__ = ["SearchResult", "Search", "Seed", "Statistics"]
+__all__ = ["Search", "SearchResult", "Seed", "Statistics"]

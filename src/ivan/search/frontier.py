@@ -1,8 +1,8 @@
 """Open nodes, and which of them are bounded next.
 
-Depth first in batches: the frontier then holds about depth times batch nodes, whatever the size of the tree. A node costs a
-few numbers; the bounds that it inherits are those of a refreshed ancestor, which all nodes below share and which are
-forgotten with the last of them.
+Depth first in batches: the frontier then holds about depth times batch nodes, whatever the size of the tree. A node
+costs a few numbers; the bounds that it inherits are those of a refreshed ancestor, which all nodes below share and
+which are forgotten with the last of them.
 """
 
 from __future__ import annotations

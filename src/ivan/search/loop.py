@@ -20,25 +20,26 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.attack.confirm import Run, confirm
-from ivan.attack.pgd import descend as follow_gradient
-from ivan.bounds.ascent import Parameters, ascend, certificates_of, initial, ragged_weights
-from ivan.bounds.backward import Forms, bound_outputs
-from ivan.bounds.certify import certify, holds
-from ivan.bounds.descend import Columns, descend, roots
+from ivan.attack.confirm import Run
+from ivan.bounds.ascent import ascend, certificates_of, initial, ragged_weights
+from ivan.bounds.backward import bound_outputs
+from ivan.bounds.certify import holds
+from ivan.bounds.descend import descend, roots
 from ivan.bounds.domains import Domains
 from ivan.bounds.enclosure import Enclosure, enclose, from_known
 from ivan.bounds.objective import Rows
 from ivan.bounds.replay import batch_size, uncovered
 from ivan.deadline import Deadline, OutOfTime
-from ivan.network.layers import Network
+from ivan.errors import InternalError
 from ivan.problem import Problem
-from ivan.proof import Certificates, Kind, Proof, Ragged, State, TreeBuilder, Witness
+from ivan.proof import Certificates, Proof, Ragged, State, TreeBuilder
 from ivan.proof.certificate import WEIGHT_COLUMNS
 from ivan.proof.tree import COLUMNS
-from ivan.search.branching import inputs as input_branching
-from ivan.search.branching import units as unit_branching
+from ivan.search.batch import Batch
+from ivan.search.branching import Splits, choose_inputs, choose_units
+from ivan.search.candidates import Candidates
 from ivan.search.frontier import Chunk, Frontier, merged
+from ivan.search.programs import solve
 from ivan.search.terms import SearchResult, Seed, Statistics
 from ivan.search.weigh import weigh
 from ivan.verdict import Verdict
@@ -54,8 +55,12 @@ REFRESH_EVERY = 3
 """Depths between nodes whose bounds are handed down. Replay then computes bounds for the leaves and one in seven of the
 inner nodes, and the search loses little by resting on bounds of at most three splits ago (docs/performance.md)."""
 
+MOST_REFRESHED_UNITS = 256
+"""Units up to which bounds are computed anew below unit splits too: beside the ascent of a domain that is cheap
+then."""
+
 PROGRAM_UNITS = 24
-"""Unstable units up to which a domain is given to the linear program."""
+"""Unstable units up to which unit splitting gives a domain to the linear program."""
 
 ASCENT_STEPS = 12
 ROOT_ASCENT_STEPS = 60
@@ -69,8 +74,8 @@ class Search:
         run: the deployed model, for confirming counterexamples.
         seed: where to start.
         deadline: when to stop.
-        rng: draws what is random.
         progress: told after every batch.
+        by_units: split units rather than inputs; by default decided by the number of inputs that vary.
     """
 
     def __init__(
@@ -80,23 +85,24 @@ class Search:
         seed: Seed,
         *,
         deadline: Deadline,
-        rng: np.random.Generator,
         progress: Progress | None = None,
+        by_units: bool | None = None,
     ) -> None:
-        self.problem, self.run_model, self.deadline, self.rng = problem, run, deadline, rng
+        self.problem, self.deadline = problem, deadline
         self.statistics = Statistics()
         self._progress = progress
+        self._seed = seed
         self._rows = Rows(problem)
         self._tree = TreeBuilder(seed.tree)
-        self._depth = list(seed.tree.depth())
         self._certificates: list[Certificates] = [seed.certificates] if len(seed.certificates) else []
         self._frontier = Frontier()
-        self._undecided: list[tuple[Index, Index]] = []
-        self._by_units = max((len(region.free) for region in problem.regions), default=0) > MOST_SPLIT_INPUTS
+        self._candidates = Candidates(problem, run, deadline)
         self._size = batch_size(problem.network)
-        self._best_margin = np.inf
-        self._witness: Witness | None = None
-        self._seed = seed
+        if by_units is None:
+            by_units = max((len(region.free) for region in problem.regions), default=0) > MOST_SPLIT_INPUTS
+        self._by_units = by_units
+        # Unit splits move few other bounds; boxes move all of them.
+        self._refreshes = not by_units or sum(layer.size for layer in problem.network.layers) <= MOST_REFRESHED_UNITS
 
     # -- the loop -----------------------------------------------------------------------------------------------------
 
@@ -104,25 +110,45 @@ class Search:
         """Searches until the property is decided, the deadline, or nothing more can be done."""
         try:
             self._plant()
-            while len(self._frontier) and self._witness is None:
+            while len(self._frontier) and self._candidates.witness is None:
                 self.deadline.check()
                 self._step(merged(self._frontier.pop(self._size)))
         except OutOfTime:
             return self._result(Verdict.TIMEOUT)
-        if self._witness is not None:
+        if self._candidates.witness is not None:
             return self._result(Verdict.SAT)
-        if self._undecided:
+        if self.statistics.undecided:
             return self._result(Verdict.UNKNOWN)
         result = self._result(Verdict.UNSAT)
         # every certificate was reached by a rigorous pass on this model; do they cover everything?
         leaf, _ = uncovered(self.problem, result.proof, np.ones(len(result.proof.certificates), bool))
         if len(leaf):
-            raise AssertionError(f"{len(leaf)} leaves were closed without a certificate")
+            raise InternalError(f"{len(leaf)} leaves were closed without a certificate")
         return result
 
     def _result(self, verdict: Verdict) -> SearchResult:
+        self.statistics.candidates = self._candidates.tried
         proof = Proof(self._tree.snapshot(), Certificates.concatenate(self._certificates))
-        return SearchResult(verdict, self._witness, proof, self.statistics)
+        return SearchResult(verdict, self._candidates.witness, proof, self.statistics)
+
+    def _step(self, chunk: Chunk) -> None:
+        batch = Batch(chunk, self._bounded(chunk))
+        self.statistics.domains += len(chunk)
+        self._close_empty(batch)
+        self._bound_rows(batch)
+        if self._by_units:
+            self._ascend(batch)
+        self._candidates.corners(batch)
+        if self._candidates.witness is None:
+            self._solve_programs(batch)
+        if self._candidates.witness is None:
+            self._settle(batch)
+            self._split(batch)
+            self.statistics.open = len(self._frontier)
+            if self._progress is not None:
+                self._progress(self.statistics)
+
+    # -- planting the seed --------------------------------------------------------------------------------------------
 
     def _plant(self) -> None:
         """Puts the seed's open leaves on the frontier, with the bounds that are known of them."""
@@ -130,125 +156,105 @@ class Search:
         nodes, first, counts = np.unique(seed.leaf, return_index=True, return_counts=True)
         order = np.argsort(first)  # in the seed's order of suspicion
         nodes, first, counts = nodes[order], first[order], counts[order]
-        place = {int(node): i for i, node in enumerate(nodes)}
+
+        def push(chosen: Index, known: Domains, row: Index, ancestor: Index) -> None:
+            pairs = np.concatenate([np.arange(first[i], first[i] + counts[i]) for i in chosen])
+            owner = np.repeat(np.arange(len(chosen)), counts[chosen])
+            self._frontier.push(Chunk(nodes[chosen], known, row, ancestor, owner, seed.case[pairs]))
+
+        place = np.full(len(seed.tree), -1)
+        place[nodes] = np.arange(len(nodes))
         planted = np.zeros(len(nodes), bool)
+        parts = []
         for known_nodes, domains in seed.domains:
-            rows = np.array([i for i, node in enumerate(known_nodes) if int(node) in place], np.int64)
-            if len(rows):
-                chosen = np.array([place[int(node)] for node in known_nodes[rows]])
-                planted[chosen] = True
-                self._push_leaves(nodes[chosen], first[chosen], counts[chosen], domains, rows, nodes[chosen])
+            rows = np.flatnonzero(place[known_nodes] >= 0)
+            chosen = place[known_nodes[rows]]
+            planted[chosen] = True
+            by_suspicion = np.argsort(chosen)
+            parts.append((chosen[by_suspicion], domains, rows[by_suspicion]))
         rest = np.flatnonzero(~planted)
         if len(rest):
-            region = seed.tree.region()[nodes[rest]]
-            known, present = self._roots(np.unique(region))
-            row = np.searchsorted(present, region)
-            at_root = nodes[rest] == present[row]
-            for chosen in (rest[~at_root], rest[at_root]):
-                if len(chosen):
-                    row = np.searchsorted(present, seed.tree.region()[nodes[chosen]])
-                    self._push_leaves(nodes[chosen], first[chosen], counts[chosen], known, row, present[row])
+            region = seed.tree.region()[nodes[rest]].astype(np.int64)
+            present = np.unique(region)
+            known, row = self._roots(present), np.searchsorted(present, region)
+            itself = nodes[rest] == present[row]  # the root of region r is row r of the tree
+            for mine in (~itself, itself):
+                if mine.any():
+                    push(rest[mine], known, row[mine], present[row[mine]])
+        # the part with the most suspicious leaf goes last, so that it comes out first
+        for chosen, domains, rows in sorted(parts, key=lambda part: part[0].max(initial=-1)):
+            if len(chosen):
+                push(chosen, domains, rows, nodes[chosen])
 
-    def _roots(self, regions: Index) -> tuple[Domains, Index]:
-        """Bounded root domains; the root of region r is row r of the tree."""
+    def _roots(self, regions: Index) -> Domains:
+        """Root domains with their bounds."""
         parts = []
         for at in range(0, len(regions), self._size):
-            self.deadline.check()
             part = regions[at : at + self._size]
             parts.append(enclose(self.problem.network, roots(self.problem, part), deadline=self.deadline).domains)
-        return Domains.concatenate(parts), regions
+        return Domains.concatenate(parts)
 
-    def _push_leaves(
-        self, nodes: Index, first: Index, counts: Index, known: Domains, row: Index, ancestor: Index
-    ) -> None:
-        pairs = np.concatenate([np.arange(f, f + c) for f, c in zip(first, counts, strict=True)])
-        owner = np.repeat(np.arange(len(nodes)), counts)
-        self._frontier.push(Chunk(nodes, known, row, ancestor, owner, self._seed.case[pairs]))
-
-    # -- one batch ----------------------------------------------------------------------------------------------------
-
-    def _step(self, chunk: Chunk) -> None:
-        batch = _Batch(chunk, self._bounded(chunk))
-        self.statistics.domains += len(chunk)
-        self._close_empty(batch)
-        self._bound_rows(batch)
-        if self._by_units:
-            self._ascend(batch)
-        self._try_corners(batch)
-        if self._witness is not None:
-            return
-        self._solve_programs(batch)
-        if self._witness is not None:
-            return
-        self._settle(batch)
-        self._split(batch)
-        self._report(batch)
+    # -- the ladder ---------------------------------------------------------------------------------------------------
 
     def _bounded(self, chunk: Chunk) -> Enclosure:
-        domains = descend(chunk.known, self._columns(), chunk.node, chunk.ancestor)
-        if domains.known is not None and (chunk.node[0] == chunk.ancestor[0] or not self._refreshes):
+        """Bounds of a batch: its own where they are known or not worth computing anew."""
+        columns = {name: self._tree.column(name) for name in COLUMNS}
+        domains = descend(chunk.known, columns, chunk.node, chunk.ancestor)
+        known_already = bool(chunk.node[0] == chunk.ancestor[0])
+        if domains.known is not None and (known_already or not self._refreshes):
             return from_known(self.problem.network, domains)
         return enclose(self.problem.network, domains, deadline=self.deadline)
 
-    @property
-    def _refreshes(self) -> bool:
-        """Are bounds computed anew below the root? Unit splits move few other bounds; boxes move all of them."""
-        return not self._by_units or _small(self.problem.network)
-
-    def _columns(self) -> Columns:
-        return {name: self._tree.column(name) for name in COLUMNS}
-
-    def _close_empty(self, batch: _Batch) -> None:
+    def _close_empty(self, batch: Batch) -> None:
         empty = np.flatnonzero(batch.enclosure.empty[batch.owner])
-        if len(empty):
-            none = Ragged.empty(len(empty), WEIGHT_COLUMNS)
-            self._record(batch, empty, Certificates.plain(*batch.claims(empty, np.full(len(empty), np.inf)), none))
+        none = Ragged.empty(len(empty), WEIGHT_COLUMNS)
+        self._record(batch, empty, Certificates.plain(*batch.claims(empty, np.full(len(empty), np.inf)), none))
 
-    def _bound_rows(self, batch: _Batch) -> None:
-        """Every row of every open case by itself, then the rows of a conjunction together."""
+    def _bound_rows(self, batch: Batch) -> None:
+        """Every row of every open case by itself, then the rows of each conjunction together."""
         pairs = batch.open
         if not len(pairs):
             return
-        counts = self._rows.counts[batch.case[pairs]]
-        pair = np.repeat(np.arange(len(pairs)), counts)
-        within = np.arange(len(pair)) - np.repeat(np.cumsum(counts) - counts, counts)
-        objective = self._rows.single(self._rows.first[batch.case[pairs]][pair] + within)
+        pair, within, objective = batch.rows(pairs, self._rows)
         owner = batch.owner[pairs][pair]
         forms = bound_outputs(batch.enclosure, owner, objective, keep=self._by_units, deadline=self.deadline)
-        batch.row_forms(pairs, pair, within, forms)
-        proved = holds(batch.enclosure, owner, objective, forms)
         best = np.full(len(pairs), -1)
         order = np.argsort(forms.bound, kind="stable")
-        order = order[proved[order]]
-        best[pair[order]] = order  # of several rows that prove it, the strongest stands last
-        done = np.flatnonzero(best >= 0)
+        best[pair[order]] = order  # the strongest row of each pair stands last
+        some = best >= 0
+        batch.improve(pairs[some], forms, best[some])
+        proved = np.flatnonzero(some & holds(batch.enclosure, owner, objective, forms)[best])
+        row = best[proved]
         weights = Ragged.from_rows(
-            len(done), np.arange(len(done)), {"row": within[best[done]].astype(np.int32), "value": np.ones(len(done))}
+            len(row), np.arange(len(row)), {"row": within[row].astype(np.int32), "value": np.ones(len(row))}
         )
-        self._record(
-            batch, pairs[done], Certificates.plain(*batch.claims(pairs[done], forms.bound[best[done]]), weights)
-        )
-        self._weigh(batch)
+        claims = Certificates.plain(*batch.claims(pairs[proved], forms.bound[row]), weights)
+        self._record(batch, pairs[proved], claims)
+        several = np.flatnonzero(~batch.closed[pairs] & (self._rows.counts[batch.case[pairs]] > 1))
+        if len(several):
+            width = int(self._rows.counts[batch.case[pairs[several]]].max())
+            position = np.full(len(pairs), -1)
+            position[several] = np.arange(len(several))
+            mine = np.flatnonzero(position[pair] >= 0)
+            at = position[pair[mine]], within[mine]
+            slopes = np.zeros((len(several), width, self.problem.network.inputs))
+            constant, present = np.zeros((len(several), width)), np.zeros((len(several), width), bool)
+            slopes[at], constant[at], present[at] = forms.slopes[mine], forms.constant[mine], True
+            self._weigh(batch, pairs[several], np.nan_to_num(slopes), np.nan_to_num(constant), present)
 
-    def _weigh(self, batch: _Batch) -> None:
-        pairs = batch.open[self._rows.counts[batch.case[batch.open]] > 1]
-        if not len(pairs):
-            return
-        slopes, constant, present = batch.stacked(pairs, self._rows)
-        owner = batch.owner[pairs]
-        lower, upper = batch.enclosure.lower[owner], batch.enclosure.upper[owner]
-        weights, _ = weigh(slopes, constant, present, lower, upper)
-        batch.weights[pairs, : weights.shape[1]] = weights
-        chosen = ragged_weights(np.where(weights > 1e-6, weights, 0.0))
-        objective = self._rows.weighted(batch.case[pairs], chosen)
-        owner = batch.owner[pairs]
+    def _weigh(self, batch: Batch, pairs: Index, slopes: Array, constant: Array, present: NDArray[np.bool_]) -> None:
+        """Finds the combination of each conjunction's rows that is hardest to satisfy, and bounds it."""
+        owner, case = batch.owner[pairs], batch.case[pairs]
+        lambdas = weigh(slopes, constant, present, batch.enclosure.lower[owner], batch.enclosure.upper[owner])
+        weights = ragged_weights(lambdas)
+        objective = self._rows.weighted(case, weights)
         forms = bound_outputs(batch.enclosure, owner, objective, keep=self._by_units, deadline=self.deadline)
-        batch.pair_forms(pairs, forms)
+        batch.improve(pairs, forms)
         proved = np.flatnonzero(holds(batch.enclosure, owner, objective, forms))
-        claims = Certificates.plain(*batch.claims(pairs[proved], forms.bound[proved]), chosen.take(proved))
+        claims = Certificates.plain(*batch.claims(pairs[proved], forms.bound[proved]), weights.take(proved))
         self._record(batch, pairs[proved], claims)
 
-    def _ascend(self, batch: _Batch) -> None:
+    def _ascend(self, batch: Batch) -> None:
         pairs = batch.open
         if not len(pairs):
             return
@@ -258,322 +264,125 @@ class Search:
         else:
             start, steps = batch.chunk.parameters.take(pairs).fitted(batch.enclosure, owner), ASCENT_STEPS
         self.statistics.ascents += len(pairs)
-        parameters, forms = ascend(
-            batch.enclosure, owner, case, self._rows, start, steps=steps, deadline=self.deadline
-        )
-        batch.pair_forms(pairs, forms)
+        parameters, forms = ascend(batch.enclosure, owner, case, self._rows, start, steps=steps, deadline=self.deadline)
+        batch.improve(pairs, forms)
         batch.parameters = (pairs, parameters)
         objective = self._rows.weighted(case, ragged_weights(parameters.weights))
         proved = np.flatnonzero(holds(batch.enclosure, owner, objective, forms))
         claims = certificates_of(
-            batch.enclosure, owner[proved], batch.node[owner[proved]], case[proved], forms.bound[proved],
+            batch.enclosure,
+            owner[proved],
+            batch.nodes_of(pairs[proved]),
+            case[proved],
+            forms.bound[proved],
             parameters.take(proved),
-        )  # fmt: skip
+        )
         self._record(batch, pairs[proved], claims)
 
-    # -- counterexamples ----------------------------------------------------------------------------------------------
-
-    def _try_corners(self, batch: _Batch) -> None:
+    def _solve_programs(self, batch: Batch) -> None:
+        """Linear programs for the domains with few unstable units; a linear domain that stays open is stuck."""
         pairs = batch.open
-        if not len(pairs):
-            return
-        owner = batch.owner[pairs]
-        slopes = batch.slopes[pairs]
-        corner = np.where(slopes >= 0.0, batch.enclosure.lower[owner], batch.enclosure.upper[owner])
-        case = batch.case[pairs]
-        region = np.array([self.problem.cases[c].region for c in case])
-        worst = np.empty(len(pairs))
-        y = self.problem.network(corner)
-        for c in np.unique(case):
-            here = np.flatnonzero(case == c)
-            margins = self.problem.margins_of_outputs(c, corner[here], y[here])
-            worst[here] = margins.max(axis=1, initial=-np.inf)
-        batch.suspicion[pairs] = worst
-        order = np.argsort(worst)
-        for i in order[:2]:
-            if worst[i] <= 0.0 and self._confirmed(corner[i], int(region[i])):
-                return
-        first = order[0]
-        if worst[first] < self._best_margin:
-            self._best_margin = float(worst[first])
-            points, reached = follow_gradient(
-                self.problem, case[first : first + 1], corner[first : first + 1], steps=12, deadline=self.deadline
-            )
-            if reached[0] <= 0.0:
-                self._confirmed(points[0], int(region[first]))
-
-    def _confirmed(self, x: Array, region: int) -> bool:
-        self.statistics.candidates += 1
-        self._witness = confirm(self.problem, self.run_model, x, region)
-        return self._witness is not None
-
-    # -- linear programs ----------------------------------------------------------------------------------------------
-
-    def _solve_programs(self, batch: _Batch) -> None:
-        pairs = batch.open
-        if not len(pairs):
-            return
-        unstable = sum(mask.sum(axis=1) for mask in batch.enclosure.unstable)
-        unstable = np.broadcast_to(unstable, len(batch.enclosure))
+        unstable = np.sum([mask.sum(axis=1) for mask in batch.enclosure.unstable], axis=0)
+        unstable = np.broadcast_to(unstable, len(batch.node))[batch.owner[pairs]]
         limit = PROGRAM_UNITS if self._by_units else 0
-        for pair in pairs[unstable[batch.owner[pairs]] <= limit]:
-            self.deadline.check()
-            exact = bool(unstable[batch.owner[pair]] == 0)
-            if not self._solve_program(batch, int(pair), exact=exact) and self._witness is None and exact:
-                batch.stuck[pair] = True
-            if self._witness is not None:
+        for pair, count in zip(pairs[unstable <= limit], unstable[unstable <= limit], strict=True):
+            owner, case = int(batch.owner[pair]), int(batch.case[pair])
+            self.statistics.programs += 1
+            solved = solve(
+                self.problem, self._rows, batch.enclosure, owner, int(batch.node[owner]), case, self.deadline
+            )
+            if solved.claim is not None:
+                self._record(batch, np.array([pair]), solved.claim)
+                continue
+            batch.stuck[pair] = count == 0
+            if solved.candidate is None:
+                continue
+            if self._candidates.confirmed(solved.candidate, case) or (
+                count == 0 and self._candidates.polished(solved.candidate, case, steps=20, rate=0.01)
+            ):
                 return
 
-    def _solve_program(self, batch: _Batch, pair: int, *, exact: bool) -> bool:
-        """Closes a pair by a linear program, or tries its solution as a counterexample."""
-        from ivan.lp.duals import certificate_of
-        from ivan.lp.highs import LiveModel
-        from ivan.lp.relaxation import relax, supported
-
-        if not supported(self.problem.network):
-            return False
-        owner, case = int(batch.owner[pair]), int(batch.case[pair])
-        self.statistics.programs += 1
-        solution = LiveModel(relax(batch.enclosure, owner, self.problem.cases[case])).solve(self.deadline)
-        if solution.bound is None:
-            self.deadline.check()
-            return False
-        if solution.bound > 0.0:
-            claim = certificate_of(
-                solution, batch.enclosure, owner, int(batch.node[owner]), case, self.problem.cases[case].C
-            )
-            ok, forms = certify(batch.enclosure, np.array([owner]), claim, self._rows, self.deadline)
-            if ok[0]:
-                claim = Certificates(
-                    claim.node, claim.case, forms.bound, claim.weights, claim.slopes, claim.multipliers
-                )
-                self._record(batch, np.array([pair]), claim)
-                return True
-            return False
-        if solution.inputs is not None:
-            region = self.problem.cases[case].region
-            if self._confirmed(solution.inputs, region):
-                return False
-            if exact:
-                points, worst = follow_gradient(
-                    self.problem, np.array([case]), solution.inputs[None, :], steps=20, rate=0.01, deadline=self.deadline
-                )
-                if worst[0] <= 0.0:
-                    self._confirmed(points[0], region)
-        return False
-
-    # -- closing and splitting ----------------------------------------------------------------------------------------
-
-    def _record(self, batch: _Batch, pairs: Index, claims: Certificates) -> None:
-        """Takes certificates that hold, and the pairs that they close."""
+    def _record(self, batch: Batch, pairs: Index, claims: Certificates) -> None:
+        """Takes certificates that hold, and closes their pairs."""
         if len(pairs):
             batch.closed[pairs] = True
             self._certificates.append(claims)
 
-    def _settle(self, batch: _Batch) -> None:
-        """Marks closed nodes; sets aside those that nothing more can be done for."""
+    # -- closing and splitting ----------------------------------------------------------------------------------------
+
+    def _settle(self, batch: Batch) -> None:
+        """Marks closed nodes, and counts those that nothing more can be done for."""
         state, bound, refresh = (self._tree.column(name) for name in ("state", "bound", "refresh"))
+        least = batch.per_node(batch.open, batch.bound[batch.open])
         remaining = np.zeros(len(batch.node), bool)
         remaining[batch.owner[batch.open]] = True
         closed = batch.node[~remaining]
         state[closed] = State.CLOSED
+        bound[batch.node[remaining]] = least[remaining]
         self.statistics.closed += len(closed)
-        least = np.full(len(batch.node), np.inf)
-        np.minimum.at(least, batch.owner, np.where(batch.closed, np.inf, batch.bound))
-        bound[batch.node] = np.where(remaining, least, bound[batch.node])
-        self.statistics.worst = float(least[remaining].min()) if remaining.any() else self.statistics.worst
+        if remaining.any():
+            self.statistics.worst = float(least[remaining].min())
         if self._refreshes:
-            depth = np.array([self._depth[node] for node in batch.node])
+            depth = self._tree.column("depth")[batch.node]
             refresh[batch.node[~remaining | (depth % REFRESH_EVERY == 0)]] = 1
-        stuck = batch.open[batch.stuck[batch.open]]
-        if len(stuck):
-            self._undecided.append((batch.node[batch.owner[stuck]], batch.case[stuck]))
-            self.statistics.undecided += len(stuck)
-            batch.closed[stuck] = True  # neither searched further nor forgotten: the verdict will be `unknown`
+        self._set_aside(batch, batch.open[batch.stuck[batch.open]])
 
-    def _split(self, batch: _Batch) -> None:
+    def _set_aside(self, batch: Batch, pairs: Index) -> None:
+        """Neither searched further nor forgotten: their leaves stay open, and the verdict will be `unknown`."""
+        self.statistics.undecided += len(pairs)
+        batch.closed[pairs] = True
+
+    def _split(self, batch: Batch) -> None:
+        if not len(batch.open):
+            return
+        choose = choose_units if self._by_units else choose_inputs
+        splits = choose(batch, self._rows)
+        self._set_aside(batch, batch.open[~np.isin(batch.owner[batch.open], splits.node)])
         pairs = batch.open
         if not len(pairs):
             return
-        nodes, owner = np.unique(batch.owner[pairs], return_inverse=True)
-        kind, layer, unit, at, possible = self._choose(batch, pairs, nodes, owner)
-        if not possible.all():
-            lost = pairs[~possible[owner]]
-            self._undecided.append((batch.node[batch.owner[lost]], batch.case[lost]))
-            self.statistics.undecided += len(lost)
-            keep = possible[owner]
-            pairs = pairs[keep]
-            if not len(pairs):
-                return
-            nodes, kind, layer, unit, at = (column[possible] for column in (nodes, kind, layer, unit, at))
-            owner = np.searchsorted(nodes, batch.owner[pairs])
         # the most suspicious nodes go last, so that they come out first
-        suspicion = np.full(len(nodes), np.inf)
-        np.minimum.at(suspicion, owner, batch.suspicion[pairs])
-        order = np.argsort(-suspicion, kind="stable")
-        rank = np.empty_like(order)
-        rank[order] = np.arange(len(order))
-        nodes, kind, layer, unit, at = (column[order] for column in (nodes, kind, layer, unit, at))
-        by_rank = np.argsort(rank[owner], kind="stable")
-        pairs, owner = pairs[by_rank], rank[owner][by_rank]
-        parents = batch.node[nodes]
-        children = self._tree.split(parents, kind, layer, unit, at, np.zeros(len(parents), np.int8))
-        depth = [self._depth[node] + 1 for node in parents]
-        self._depth.extend(depth)
-        self._depth.extend(depth)
+        suspicion = batch.per_node(pairs, batch.suspicion[pairs])
+        splits = splits.take(np.argsort(-suspicion[splits.node], kind="stable"))
+        parents = batch.node[splits.node]
+        children = self._tree.split(
+            parents, splits.kind, splits.layer, splits.unit, splits.at, np.zeros(len(parents), np.int8)
+        )
         self.statistics.splits += len(parents)
-        self.statistics.depth = max(self.statistics.depth, *depth)
-        own = self._tree.column("refresh")[parents] == 1
-        parameters = batch.inherited(pairs)
-        for rests_on_parent in (False, True):
-            chosen = np.flatnonzero(own == rests_on_parent)
-            if not len(chosen):
-                continue
-            if rests_on_parent:
-                known, row, ancestor = batch.enclosure.domains, nodes[chosen], parents[chosen]
-            else:
-                known, row, ancestor = batch.chunk.known, nodes[chosen], batch.chunk.ancestor[nodes[chosen]]
-            position = np.full(len(nodes), -1)
-            position[chosen] = np.arange(len(chosen))
-            mine = np.flatnonzero(position[owner] >= 0)
-            # children of one parent side by side: node 2 i and 2 i + 1
-            both = np.stack([children[chosen], children[len(parents) + chosen]], axis=1).ravel()
-            pair_owner = np.concatenate([2 * position[owner[mine]], 2 * position[owner[mine]] + 1])
-            pair_case = np.tile(batch.case[pairs[mine]], 2)
-            pair_order = np.argsort(pair_owner, kind="stable")
-            self._frontier.push(
-                Chunk(
-                    both,
-                    known,
-                    np.repeat(row, 2),
-                    np.repeat(ancestor, 2),
-                    pair_owner[pair_order],
-                    pair_case[pair_order],
-                    None if parameters is None else parameters.take(np.tile(mine, 2)[pair_order]),
-                )
+        self.statistics.depth = max(self.statistics.depth, int(self._tree.column("depth")[children].max()))
+        rank = np.full(len(batch.node), -1)
+        rank[splits.node] = np.arange(len(parents))
+        refreshed = self._tree.column("refresh")[parents] == 1
+        for chosen in (np.flatnonzero(~refreshed), np.flatnonzero(refreshed)):
+            if len(chosen):
+                below = np.stack([children[chosen], children[len(parents) + chosen]], axis=1)
+                self._push_children(batch, splits, chosen, below, rank, on_parents=bool(refreshed[chosen[0]]))
+
+    def _push_children(
+        self, batch: Batch, splits: Splits, chosen: Index, below: Index, rank: Index, *, on_parents: bool
+    ) -> None:
+        """Puts the children (S, 2) of some splits on the frontier, on their parents' bounds or what those rest on."""
+        nodes = splits.node[chosen]
+        if on_parents:
+            known, row, ancestor = batch.enclosure.domains, nodes, batch.node[nodes]
+        else:
+            known, row, ancestor = batch.chunk.known, nodes, batch.chunk.ancestor[nodes]
+        position = np.full(len(splits.node), -1)
+        position[chosen] = np.arange(len(chosen))
+        place = position[rank[batch.owner]]
+        pairs = batch.open[place[batch.open] >= 0]
+        # children of one parent side by side, 2 i and 2 i + 1, each with all of its parent's pairs
+        owner = np.concatenate([2 * place[pairs], 2 * place[pairs] + 1])
+        order = np.argsort(owner, kind="stable")
+        both = np.tile(pairs, 2)[order]
+        self._frontier.push(
+            Chunk(
+                below.ravel(),
+                known,
+                np.repeat(row, 2),
+                np.repeat(ancestor, 2),
+                owner[order],
+                batch.case[both],
+                batch.inherited(both),
             )
-
-    def _choose(
-        self, batch: _Batch, pairs: Index, nodes: Index, owner: Index
-    ) -> tuple[NDArray[np.int8], NDArray[np.int32], NDArray[np.int32], Array, NDArray[np.bool_]]:
-        """Kind, layer, unit and position of each node's split, and whether there is one."""
-        count = len(nodes)
-        kind = np.full(count, Kind.UNIT if self._by_units else Kind.INPUT, np.int8)
-        layer, unit, at = np.zeros(count, np.int32), np.zeros(count, np.int32), np.zeros(count)
-        lower, upper = batch.enclosure.lower[nodes], batch.enclosure.upper[nodes]
-        if not self._by_units:
-            counts = self._rows.counts[batch.case[pairs]]
-            pair = np.repeat(np.arange(len(pairs)), counts)
-            within = np.arange(len(pair)) - np.repeat(np.cumsum(counts) - counts, counts)
-            objective = self._rows.single(self._rows.first[batch.case[pairs]][pair] + within)
-            influences = input_branching.influence(batch.enclosure, batch.owner[pairs][pair], objective)
-            score = input_branching.scores(count, owner[pair], influences, lower, upper)
-            unit[:] = score.argmax(axis=1)
-            at[:] = (0.5 * (lower + upper))[np.arange(count), unit]
-            return kind, layer, unit, at, score.max(axis=1) > 0.0
-        parameters = batch.inherited(pairs)
-        slopes = (
-            [lines.lower_slope[batch.owner[pairs]] for lines in batch.enclosure.lines]
-            if parameters is None
-            else parameters.slopes
         )
-        per_layer = unit_branching.scores(
-            batch.enclosure, batch.owner[pairs], [None if a is None else a[pairs] for a in batch.kept], slopes
-        )
-        best = np.zeros(count)
-        for k, score in enumerate(per_layer):
-            chosen = score[nodes].argmax(axis=1)
-            value = score[nodes, chosen]
-            better = value > best
-            best[better], layer[better], unit[better] = value[better], k + 1, chosen[better]
-        return kind, layer, unit, at, best > 0.0
-
-    def _report(self, batch: _Batch) -> None:
-        del batch
-        self.statistics.open = len(self._frontier)
-        if self._progress is not None:
-            self._progress(self.statistics)
-
-
-def _small(network: Network) -> bool:
-    """Is computing all bounds anew cheap beside the ascent of one domain?"""
-    return sum(layer.size for layer in network.layers) <= 256
-
-
-class _Batch:
-    """What is known of one batch while it climbs the ladder."""
-
-    def __init__(self, chunk: Chunk, enclosure: Enclosure) -> None:
-        self.chunk, self.enclosure = chunk, enclosure
-        self.node, self.owner, self.case = chunk.node, chunk.owner, chunk.case
-        count, network = len(chunk.owner), enclosure.network
-        self.closed = np.zeros(count, bool)
-        self.stuck = np.zeros(count, bool)
-        self.bound = np.full(count, -np.inf)
-        self.slopes = np.zeros((count, network.inputs))
-        self.suspicion = np.full(count, np.inf)
-        self.kept: list[Array | None] = [None] * len(network.layers)
-        self.parameters: tuple[Index, Parameters] | None = None
-        self.weights = np.zeros((count, 1))
-        self._row_pair = np.zeros(0, np.int64)
-        self._row_within = np.zeros(0, np.int64)
-        self._row_forms: Forms | None = None
-
-    @property
-    def open(self) -> Index:
-        """Pairs that are not closed yet."""
-        return np.flatnonzero(~self.closed)
-
-    def claims(self, pairs: Index, margin: Array) -> tuple[NDArray[np.int32], NDArray[np.int32], Array]:
-        """Node, case and margin, as certificates begin."""
-        return self.node[self.owner[pairs]].astype(np.int32), self.case[pairs].astype(np.int32), margin
-
-    def row_forms(self, pairs: Index, pair: Index, within: Index, forms: Forms) -> None:
-        """Takes the forms of every row of the pairs; each pair is represented by its best row."""
-        self._row_pair, self._row_within, self._row_forms = pairs[pair], within, forms
-        width = int(within.max(initial=0)) + 1
-        self.weights = np.zeros((len(self.owner), width))
-        order = np.argsort(forms.bound, kind="stable")
-        best = np.zeros(len(pairs), np.int64)
-        best[pair[order]] = order
-        self.weights[pairs, within[best]] = 1.0
-        taken = Forms(
-            forms.slopes[best], forms.constant[best], forms.error[best], forms.bound[best],
-            [None if a is None else a[best] for a in forms.kept],
-        )  # fmt: skip
-        self.pair_forms(pairs, taken)
-
-    def pair_forms(self, pairs: Index, forms: Forms) -> None:
-        """Takes better forms for the pairs, where they are better."""
-        better = forms.bound >= self.bound[pairs]
-        chosen = pairs[better]
-        self.bound[chosen], self.slopes[chosen] = forms.bound[better], forms.slopes[better]
-        for k, a in enumerate(forms.kept):
-            if a is not None:
-                mine = self.kept[k]
-                if mine is None:
-                    mine = self.kept[k] = np.zeros((len(self.owner), a.shape[1]))
-                mine[chosen] = a[better]
-
-    def stacked(self, pairs: Index, rows: Rows) -> tuple[Array, Array, NDArray[np.bool_]]:
-        """Forms of the pairs' rows side by side: slopes (P, r, inputs), constant (P, r), present (P, r)."""
-        forms = self._row_forms
-        assert forms is not None
-        position = np.full(len(self.owner), -1)
-        position[pairs] = np.arange(len(pairs))
-        mine = np.flatnonzero(position[self._row_pair] >= 0)
-        width = int(rows.counts[self.case[pairs]].max())
-        slopes = np.zeros((len(pairs), width, forms.slopes.shape[1]))
-        constant, present = np.zeros((len(pairs), width)), np.zeros((len(pairs), width), bool)
-        at = position[self._row_pair[mine]], self._row_within[mine]
-        slopes[at], constant[at], present[at] = forms.slopes[mine], forms.constant[mine], True
-        return np.nan_to_num(slopes), np.nan_to_num(constant), present
-
-    def inherited(self, pairs: Index) -> Parameters | None:
-        """Parameters of the given pairs, for their children."""
-        if self.parameters is None:
-            return None
-        known, parameters = self.parameters
-        position = np.full(len(self.owner), -1)
-        position[known] = np.arange(len(known))
-        return parameters.take(position[pairs])

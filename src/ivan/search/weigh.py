@@ -1,9 +1,9 @@
 """Row weights lambda from linear forms: which combination of a conjunction's rows cannot hold.
 
-Every row i of an open case has a linear lower bound a_i x + c_i over the box. The rows cannot hold together where
-max over lambda in the simplex of  min over x in the box of  sum_i lambda_i (a_i x + c_i)  is positive. A few steps of
-multiplicative weights on the forms themselves - tiny matrices, no pass through the network - give a good lambda, which one
-backward pass of the combined row then puts to use.
+Every row i of an open case has a linear lower bound a_i x + c_i over the box. The rows cannot hold together where max
+over lambda in the simplex of  min over x in the box of  sum_i lambda_i (a_i x + c_i)  is positive. A few steps of
+multiplicative weights on the forms themselves - tiny matrices, no pass through the network - give a good lambda, which
+one backward pass of the combined row then puts to use.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 STEPS = 12
+NEGLIGIBLE = 1e-6
 
 
-def weigh(slopes: Array, constant: Array, present: NDArray[np.bool_], lower: Array, upper: Array) -> tuple[Array, Array]:
+def weigh(slopes: Array, constant: Array, present: NDArray[np.bool_], lower: Array, upper: Array) -> Array:
     """Weights for P pairs of up to r rows each.
 
     Args:
@@ -27,8 +28,7 @@ def weigh(slopes: Array, constant: Array, present: NDArray[np.bool_], lower: Arr
         upper: (P, inputs).
 
     Returns:
-        weights: (P, r) the best lambda met, on the simplex.
-        value: (P,) what it reaches on the forms (not rigorous).
+        (P, r) the best lambda met; entries too small to matter are 0.
     """
     centre, radius = 0.5 * (lower + upper), 0.5 * (upper - lower)
     weights = present / np.maximum(present.sum(axis=1, keepdims=True), 1)
@@ -49,4 +49,4 @@ def weigh(slopes: Array, constant: Array, present: NDArray[np.bool_], lower: Arr
         weights = np.where(present, weights * np.exp(step), 0.0)
         weights = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
         rate *= 0.9
-    return best, best_value
+    return np.where(best > NEGLIGIBLE, best, 0.0)

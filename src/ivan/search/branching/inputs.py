@@ -1,10 +1,11 @@
 """Smear scores for input axes: how far each axis can move the rows that are still open.
 
-The score of axis i is the width of the box along it times a bound on |d row / d x_i| over the box, summed over all open rows
-of the domain. The derivative is enclosed by interval arithmetic, backwards: an unstable unit's derivative is anything in
-[0, 1]. The slopes of the linear bounds would be cheaper, but they are blind to an axis along which the relaxation is loose
-and yet happens to be flat; boxes that stay wide along such an axis are never proved (measured in docs/performance.md).
-Summed over all rows of a conjunction rather than taken from its best row: the best row alone keeps splitting the same axes.
+The score of axis i is the width of the box along it times a bound on |d row / d x_i| over the box, summed over all
+open rows of the domain. The derivative is enclosed by interval arithmetic, backwards: an unstable unit's derivative is
+anything in [0, 1]. The slopes of the linear bounds would be cheaper, but they are blind to an axis along which the
+relaxation is loose and yet happens to be flat; boxes that stay wide along such an axis are never proved (measured in
+docs/performance.md). Summed over all rows of a conjunction rather than taken from its best row: the best row alone
+keeps splitting the same axes.
 
 Source: Wang et al., ReluVal, USENIX Security 2018 (smear from interval gradients).
 """

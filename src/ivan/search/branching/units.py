@@ -1,8 +1,8 @@
 """Scores for units: how much the bound would gain without the unit's relaxation (BaBSR, simplified).
 
-With coefficient a_j arriving at h_j, the chord costs -a_j s_j l_j where a_j < 0; where a_j > 0 the lower line alpha z costs
-at most a_j max(alpha (-l), (1 - alpha) u) somewhere on the interval. The first is lost for certain at a corner of the
-triangle, the second only at the far end, so it counts less.
+With coefficient a_j arriving at h_j, the chord costs -a_j s_j l_j where a_j < 0; where a_j > 0 the lower line alpha z
+costs at most a_j max(alpha (-l), (1 - alpha) u) somewhere on the interval. The first is lost for certain at a corner
+of the triangle, the second only at the far end, so it counts less.
 
 Source: Bunel et al., JMLR 2020 (BaBSR).
 """

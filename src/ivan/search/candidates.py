@@ -1,0 +1,78 @@
+"""Counterexamples on the way: the points that bounds suggest are tried as they come up.
+
+The corner that minimises a domain's linear form is the likeliest counterexample that the form knows of; a linear
+program's optimum likewise. The best corner so far is polished by a few gradient steps.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivan.attack.confirm import Run, confirm
+from ivan.attack.pgd import descend
+from ivan.deadline import Deadline
+from ivan.problem import Problem
+from ivan.proof import Witness
+from ivan.search.batch import Batch
+
+Array = NDArray[np.float64]
+
+MOST_PER_BATCH = 2
+"""Corners given to onnxruntime per batch."""
+
+
+class Candidates:
+    """Tries points, and remembers the first that is confirmed.
+
+    Args:
+        problem: the problem.
+        run: the deployed model.
+        deadline: bounds the polishing.
+
+    Attributes:
+        witness: the confirmed counterexample, once there is one.
+        tried: points given to onnxruntime.
+    """
+
+    def __init__(self, problem: Problem, run: Run, deadline: Deadline) -> None:
+        self._problem, self._run, self._deadline = problem, run, deadline
+        self._best = np.inf
+        self.witness: Witness | None = None
+        self.tried = 0
+
+    def corners(self, batch: Batch) -> None:
+        """Tries the minimising corners of the open pairs, and ranks the pairs by them."""
+        pairs = batch.open
+        if not len(pairs):
+            return
+        owner, case = batch.owner[pairs], batch.case[pairs]
+        corner = np.where(batch.slopes[pairs] >= 0.0, batch.enclosure.lower[owner], batch.enclosure.upper[owner])
+        worst = np.empty(len(pairs))
+        y = self._problem.network(corner)
+        for c in np.unique(case):
+            here = np.flatnonzero(case == c)
+            margins = self._problem.margins_of_outputs(int(c), corner[here], y[here])
+            worst[here] = margins.max(axis=1, initial=-np.inf)
+        batch.suspicion[pairs] = worst
+        order = np.argsort(worst)
+        for i in order[:MOST_PER_BATCH]:
+            if worst[i] <= 0.0 and self.confirmed(corner[i], int(case[i])):
+                return
+        first = order[0]
+        if worst[first] < self._best:
+            self._best = float(worst[first])
+            self.polished(corner[first], int(case[first]), steps=12, rate=0.25)
+
+    def polished(self, x: Array, case: int, *, steps: int, rate: float) -> bool:
+        """Follows the gradient from x, and tries where it leads."""
+        points, worst = descend(
+            self._problem, np.array([case]), x[None, :], steps=steps, rate=rate, deadline=self._deadline
+        )
+        return bool(worst[0] <= 0.0) and self.confirmed(points[0], case)
+
+    def confirmed(self, x: Array, case: int) -> bool:
+        """Is x a counterexample, in the case's region?"""
+        self.tried += 1
+        self.witness = confirm(self._problem, self._run, x, self._problem.cases[case].region)
+        return self.witness is not None
