@@ -14,6 +14,7 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
+from ivan.bounds.enclosure import Enclosure
 from ivan.deadline import Deadline
 from ivan.lp.relaxation import Relaxation
 
@@ -78,10 +79,28 @@ class LiveModel:
         lp.a_matrix_.value_ = r.matrix.data
         return lp
 
-    def change(self, columns: NDArray[np.int64], lower: Array, upper: Array) -> None:
-        """New bounds for some columns."""
-        if len(columns):
-            self._highs.changeColsBounds(len(columns), columns.astype(np.int32), lower, upper)
+    def narrow(self, enclosure: Enclosure, domain: int) -> None:
+        """Restricts the model to a part of the region it was built for: its box, and the phases of its units.
+
+        A unit that was unstable and is active now has no gap, one that is inactive no value; the chords of the units
+        that are still unstable stay as they are, which is valid, if weaker than the domain's own.
+
+        Args:
+            enclosure: bounds of the domain, which lies inside the region of the model.
+            domain: its row there.
+        """
+        r = self._relaxation
+        columns = [np.arange(r.inputs)]
+        lower, upper = [enclosure.lower[domain]], [enclosure.upper[domain]]
+        for k, gap in enumerate(r.gap):
+            units = np.flatnonzero(gap >= 0)
+            low, high = enclosure.intervals[k][0][domain][units], enclosure.intervals[k][1][domain][units]
+            for column, fixed in ((gap[units], low >= 0.0), (r.value[k][units], high <= 0.0)):
+                columns.append(column)
+                lower.append(np.zeros(len(units)))
+                upper.append(np.where(fixed, 0.0, np.inf))
+        index = np.concatenate(columns).astype(np.int32)
+        self._highs.changeColsBounds(len(index), index, np.concatenate(lower), np.concatenate(upper))
 
     def solve(self, deadline: Deadline) -> Solution:
         """Minimises t within the deadline."""

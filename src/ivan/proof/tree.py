@@ -221,9 +221,15 @@ class TreeBuilder:
             for name, column in self._columns.items():
                 self._columns[name] = np.concatenate([column, np.zeros(room - len(column), column.dtype)])
         new = slice(start, end)
-        both: dict[str, NDArray[np.generic]] = {
-            "parent": parents, "kind": kind, "layer": layer, "unit": unit, "at": at, "refresh": refresh,
-        }  # fmt: skip
+        both: dict[str, NDArray[Any]] = {
+            "parent": parents,
+            "kind": kind,
+            "layer": layer,
+            "unit": unit,
+            "at": at,
+            "refresh": refresh,
+            "depth": self._columns["depth"][parents] + 1,
+        }
         for name, values in both.items():
             self._columns[name][new] = np.tile(values, 2)
         self._columns["side"][start : start + count] = Side.BELOW

@@ -39,7 +39,7 @@ from ivan.search.batch import Batch
 from ivan.search.branching import Splits, choose_inputs, choose_units
 from ivan.search.candidates import Candidates
 from ivan.search.frontier import Chunk, Frontier, merged
-from ivan.search.programs import solve
+from ivan.search.programs import Programs
 from ivan.search.terms import SearchResult, Seed, Statistics
 from ivan.search.weigh import weigh
 from ivan.verdict import Verdict
@@ -101,6 +101,7 @@ class Search:
         if by_units is None:
             by_units = max((len(region.free) for region in problem.regions), default=0) > MOST_SPLIT_INPUTS
         self._by_units = by_units
+        self._programs = Programs(problem, self._rows, live=by_units)
         # Unit splits move few other bounds; boxes move all of them.
         self._refreshes = not by_units or sum(layer.size for layer in problem.network.layers) <= MOST_REFRESHED_UNITS
 
@@ -282,15 +283,15 @@ class Search:
     def _solve_programs(self, batch: Batch) -> None:
         """Linear programs for the domains with few unstable units; a linear domain that stays open is stuck."""
         pairs = batch.open
+        if not len(pairs) or not self._programs.available:
+            return
         unstable = np.sum([mask.sum(axis=1) for mask in batch.enclosure.unstable], axis=0)
         unstable = np.broadcast_to(unstable, len(batch.node))[batch.owner[pairs]]
         limit = PROGRAM_UNITS if self._by_units else 0
         for pair, count in zip(pairs[unstable <= limit], unstable[unstable <= limit], strict=True):
             owner, case = int(batch.owner[pair]), int(batch.case[pair])
-            self.statistics.programs += 1
-            solved = solve(
-                self.problem, self._rows, batch.enclosure, owner, int(batch.node[owner]), case, self.deadline
-            )
+            solved = self._programs.solve(batch.enclosure, owner, int(batch.node[owner]), case, self.deadline)
+            self.statistics.programs = self._programs.count
             if solved.claim is not None:
                 self._record(batch, np.array([pair]), solved.claim)
                 continue
