@@ -108,7 +108,7 @@ def bound(
         weights: per row.
         box: of the inputs.
         intervals: per layer, of the pre-activations.
-        slopes: lower slopes; an unstable unit without one takes 1 where u > -l, else 0.
+        slopes: lower slopes; an unstable unit without one takes 1 where u > -l, else 0. A unit pinned to 0 is active.
         multipliers: m (z - l) is subtracted where m > 0, m (z - u) where m < 0; neither is ever negative.
     """
     over_outputs, over_inputs, constant = combined(case, weights)
@@ -133,7 +133,7 @@ def bound(
                         chord = high / (high - low)
                         constant -= a * chord * low
                         a *= chord
-                elif high <= 0:
+                elif low < 0:
                     a = Fraction(0)
             m = multipliers.get((k, j), Fraction(0))
             constant += m * (low if m > 0 else high)

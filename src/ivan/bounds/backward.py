@@ -295,13 +295,17 @@ def bound_outputs(
     return Forms.concatenate(map_chunks(one, _chunks(len(owner), _widest(enclosure.network))))
 
 
+FEWEST_ROWS = 16
+"""Rows per chunk at least, however wide the network: a matrix product of fewer wastes the processor."""
+
+
 def _widest(network: Network) -> int:
     return max(network.inputs, network.outputs, *(layer.size for layer in network.layers), 1)
 
 
 def _chunks(count: int, width: int) -> list[slice]:
     """Slices of at most CHUNK numbers, at least one per thread when there is work for all of them."""
-    size = max(1, CHUNK // width)
+    size = max(FEWEST_ROWS, CHUNK // width)
     if count > 64 * threads():
         size = min(size, -(-count // threads()))
     return [slice(at, min(at + size, count)) for at in range(0, count, size)] or [slice(0, 0)]

@@ -93,7 +93,7 @@ class LiveModel:
         columns = [np.arange(r.inputs)]
         lower, upper = [enclosure.lower[domain]], [enclosure.upper[domain]]
         for k, gap in enumerate(r.gap):
-            units = np.flatnonzero(gap >= 0)
+            units = np.flatnonzero((gap >= 0) & (r.value[k] >= 0))
             low, high = enclosure.intervals[k][0][domain][units], enclosure.intervals[k][1][domain][units]
             for column, fixed in ((gap[units], low >= 0.0), (r.value[k][units], high <= 0.0)):
                 columns.append(column)

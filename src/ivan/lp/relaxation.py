@@ -2,10 +2,11 @@
 
 Columns: the inputs; per layer, for an unstable unit, `h >= 0` and `g = h - z >= 0`, so that either phase is a change
 of one bound (g = 0: active, h = 0: inactive); for a unit that is active, or an identity, its value z, free; an
-inactive unit has none. One more column t. Rows:
+inactive unit has none. Where a unit is stable because it is split, its phase is a constraint of its own: z of an active
+one and g = -z of an inactive one keep the unit's bounds. One more column t. Rows:
 
-    per unit with columns:   (h - g, or z)  -  sum over sources L h_s  =  b
-    per unstable unit:       h / u  +  g / -l  <=  1                        (the chord; it implies z <= u and z >= l)
+    per unit with columns:   (h - g, z or -g)  -  sum over sources L h_s  =  b
+    per unstable unit:       h / u  +  g / -l  <=  1                        (the chord, scaled; it implies z <= u and z >= l)
     per row of the case:     C y + D x - d - t  <=  0
 
 and t is minimised: its least value is the largest lower bound on the case's worst row that the relaxation gives.
@@ -27,6 +28,9 @@ from ivan.problem import Case
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
+
+LARGEST_COEFFICIENT = 1e8
+"""Chords of units that hardly are unstable are scaled down to this; HiGHS refuses models with numbers beyond 1e15."""
 
 
 @dataclass(frozen=True)
@@ -83,19 +87,21 @@ def relax(enclosure: Enclosure, domain: int, case: Case) -> Relaxation:
     for k, layer in enumerate(network.layers):
         low, high = enclosure.intervals[k][0][domain], enclosure.intervals[k][1][domain]
         unstable = enclosure.unstable[k][domain]
+        mask = enclosure.split[k]
+        split = np.zeros(layer.size, bool) if mask is None else mask[domain] & ~unstable
         active = ~unstable if isinstance(layer.activation, Identity) else ~unstable & (low >= 0.0)
-        used = unstable | active
+        used, gapped = unstable | active, unstable | (split & ~active)
         count = int(used.sum())
         value.append(np.full(layer.size, -1))
         value[k][used] = columns + np.arange(count)
-        low_parts.append(np.where(active[used], -np.inf, 0.0))
-        high_parts.append(np.full(count, np.inf))
+        low_parts.append(np.where(unstable, 0.0, np.where(split, low, -np.inf))[used])
+        high_parts.append(np.where(split, high, np.inf)[used])
         columns += count
-        gaps = int(unstable.sum())
+        gaps = int(gapped.sum())
         gap.append(np.full(layer.size, -1))
-        gap[k][unstable] = columns + np.arange(gaps)
-        low_parts.append(np.zeros(gaps))
-        high_parts.append(np.full(gaps, np.inf))
+        gap[k][gapped] = columns + np.arange(gaps)
+        low_parts.append(np.where(unstable, 0.0, -high)[gapped])
+        high_parts.append(np.where(unstable, np.inf, -low)[gapped])
         columns += gaps
         values_of.append(value[k])
     objective = columns
@@ -119,24 +125,25 @@ def relax(enclosure: Enclosure, domain: int, case: Case) -> Relaxation:
             entries.append((count + row[present], target[present], sign * part.data[present]))
 
     for k, layer in enumerate(network.layers):
-        chosen = np.flatnonzero(value[k] >= 0)
+        chosen = np.flatnonzero((value[k] >= 0) | (gap[k] >= 0))
         equality.append(np.full(layer.size, -1))
         equality[k][chosen] = count + np.arange(len(chosen))
-        rows = equality[k][chosen]
         affine_rows(layer.affine, chosen, None, -1.0)
-        entries.append((rows, value[k][chosen], np.ones(len(chosen))))
-        split = np.flatnonzero(gap[k] >= 0)
-        entries.append((equality[k][split], gap[k][split], np.full(len(split), -1.0)))
+        for column, sign in ((value[k], 1.0), (gap[k], -1.0)):
+            present = np.flatnonzero(column >= 0)
+            entries.append((equality[k][present], column[present], np.full(len(present), sign)))
         row_lower.append(layer.affine.constant[chosen])
         row_upper.append(layer.affine.constant[chosen])
         count += len(chosen)
-        low, high = enclosure.intervals[k][0][domain][split], enclosure.intervals[k][1][domain][split]
-        rows = count + np.arange(len(split))
-        entries.append((rows, value[k][split], 1.0 / high))
-        entries.append((rows, gap[k][split], -1.0 / low))
-        row_lower.append(np.full(len(split), -np.inf))
-        row_upper.append(np.ones(len(split)))
-        count += len(split)
+        chord = np.flatnonzero(enclosure.unstable[k][domain])
+        low, high = (side[domain][chord] for side in enclosure.intervals[k])
+        rows = count + np.arange(len(chord))
+        scale = np.minimum(1.0, LARGEST_COEFFICIENT * np.minimum(high, -low))
+        entries.append((rows, value[k][chord], scale / high))
+        entries.append((rows, gap[k][chord], scale / -low))
+        row_lower.append(np.full(len(chord), -np.inf))
+        row_upper.append(scale)
+        count += len(chord)
 
     rows = count + np.arange(len(case.d))
     affine_rows(network.output, np.arange(network.outputs), case.C, 1.0)
