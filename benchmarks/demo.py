@@ -14,7 +14,7 @@ from pathlib import Path
 
 EXAMPLES = Path(__file__).parent.parent / "vnnlib_examples"
 MODEL = "collision"
-PROPERTY = "collision-far-is-clear"
+PROPERTY = "collision-boundary"
 UPDATES = ("int16", "int8", "finetuned", "pruned")
 
 

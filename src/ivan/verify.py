@@ -219,6 +219,9 @@ class _Verification:
                     return Verdict.SAT
                 reused = self._reused(base)
                 if reused is not None:
+                    if reused.witness is not None:
+                        self._outcome.witness = reused.witness
+                        return Verdict.SAT
                     if reused.complete:
                         self._outcome.proof = Proof(reused.seed.tree, reused.seed.certificates)
                         return Verdict.UNSAT
@@ -277,6 +280,7 @@ class _Verification:
                 reused = reuse(
                     self._problem,
                     chosen.proof,
+                    self._run_model,
                     self._deadline,
                     lambda tried, held: self._listener.replayed(tried, held, total),
                 )

@@ -285,10 +285,11 @@ def bound_outputs(
         deadline.check()
         rows, row = owner[part], objective.take(part)
         coefficients: dict[int, Array] = {}
-        constant, error = -row.d, row.uncertainty(enclosure.reach[-1][rows], enclosure.reach[0][rows])
-        constant, error = _through(output, row.C, enclosure.rounding[-1][rows], coefficients, constant, error)
-        if row.D is not None:
-            coefficients[0] = coefficients[0] + row.D if 0 in coefficients else row.D.copy()
+        with np.errstate(over="ignore", invalid="ignore"):
+            constant, error = -row.d, row.uncertainty(enclosure.reach[-1][rows], enclosure.reach[0][rows])
+            constant, error = _through(output, row.C, enclosure.rounding[-1][rows], coefficients, constant, error)
+            if row.D is not None:
+                coefficients[0] = coefficients[0] + row.D if 0 in coefficients else row.D.copy()
         chosen = None if advice is None else advice.take(part)
         return sweep(enclosure, Rows(rows, coefficients, constant, error), chosen, keep=keep)
 

@@ -107,18 +107,20 @@ class Rows:
             np.add.at(result, weights.rows, terms)
             return result
 
-        C = value[:, None] * self.C[entry]
-        d = value * self.d[entry]
-        D = None if self.D is None else value[:, None] * self.D[entry]
-        strict = np.zeros(len(weights), bool)
-        np.logical_or.at(strict, weights.rows, self.strict[entry])
-        return Objective(
-            total(C),
-            None if D is None else total(D),
-            total(d),
-            total(np.abs(C)),
-            None if D is None else total(np.abs(D)),
-            total(np.abs(d)),
-            int(lengths.max(initial=1)),
-            strict,
-        )
+        # numbers beyond the floats become infinite, and so does the error that goes with them: they claim nothing
+        with np.errstate(over="ignore", invalid="ignore"):
+            C = value[:, None] * self.C[entry]
+            d = value * self.d[entry]
+            D = None if self.D is None else value[:, None] * self.D[entry]
+            strict = np.zeros(len(weights), bool)
+            np.logical_or.at(strict, weights.rows, self.strict[entry])
+            return Objective(
+                total(C),
+                None if D is None else total(D),
+                total(d),
+                total(np.abs(C)),
+                None if D is None else total(np.abs(D)),
+                total(np.abs(d)),
+                int(lengths.max(initial=1)),
+                strict,
+            )

@@ -39,6 +39,7 @@ class Replayed:
         leaf: (P,) leaves with a case that no certificate excludes, ...
         case: (P,) ... and that case.
         domains: known bounds of such leaves, in parts (nodes, their domains), as far as memory is set aside for it.
+        stopped: `on_failure` ended it early; whatever was not tried counts as failed.
     """
 
     holds: NDArray[np.bool_]
@@ -46,6 +47,7 @@ class Replayed:
     leaf: Index
     case: Index
     domains: list[tuple[Index, Domains]] = field(default_factory=list)
+    stopped: bool = False
 
     @property
     def complete(self) -> bool:
@@ -59,12 +61,19 @@ def batch_size(network: Network) -> int:
     return int(np.clip(200_000 // max(units, 1), 8, 1024))
 
 
+OnFailure = Callable[[NDArray[np.float64], Index], bool]
+"""Takes the minimising corners (F, inputs) of certificates that fail, the likeliest counterexamples, and their cases."""
+
 KEPT_NUMBERS = 20_000_000
 """Numbers of known bounds that are handed on with the leaves that failed."""
 
 
 def replay(
-    problem: Problem, proof: Proof, deadline: Deadline = NEVER, progress: Callable[[int, int], None] | None = None
+    problem: Problem,
+    proof: Proof,
+    deadline: Deadline = NEVER,
+    progress: Callable[[int, int], None] | None = None,
+    on_failure: OnFailure | None = None,
 ) -> Replayed:
     """Tries every certificate of a proof on a problem.
 
@@ -73,6 +82,7 @@ def replay(
         proof: the claims.
         deadline: checked between batches.
         progress: told after each batch how many certificates were tried and how many of them hold.
+        on_failure: given the certificates of each batch that fail; ends the replay by returning True.
 
     Raises:
         OutOfTime: the deadline passed.
@@ -103,6 +113,10 @@ def replay(
             tried += len(claims)
             if progress is not None:
                 progress(tried, int(held.sum()))
+            if on_failure is not None and not ok.all():
+                owners = owner[~ok]
+                corner = np.where(forms.slopes[~ok] >= 0.0, enclosure.lower[owners], enclosure.upper[owners])
+                result.stopped = on_failure(corner, certificates.case[claims[~ok]].astype(np.int64))
             failed = np.unique(owner[~ok])
             failed = failed[tree.state[nodes[failed]] != State.SPLIT]
             numbers = len(failed) * sum(2 * layer.size for layer in problem.network.layers)
@@ -120,9 +134,11 @@ def replay(
     stack: list[tuple[Index, Domains, Index, Index, bool]] = []
     regions = np.arange(len(problem.regions))
     for at in range(0, len(regions), size):
+        if result.stopped:
+            break
         part = regions[at : at + size]
         visit(part, roots(problem, part), refresh=True)
-        while stack:
+        while stack and not result.stopped:
             nodes, known, row, ancestor, refresh = stack.pop()
             visit(nodes, descend(known.take(row), columns, nodes, ancestor), refresh=refresh)
     result.leaf, result.case = uncovered(problem, proof, held)

@@ -14,11 +14,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ivan.attack.confirm import Run
 from ivan.bounds.replay import Replayed, replay
 from ivan.deadline import Deadline
 from ivan.problem import Problem
-from ivan.proof import Proof
+from ivan.proof import Proof, Witness
+from ivan.search.candidates import Candidates
 from ivan.search.terms import Seed
 
 
@@ -31,12 +34,14 @@ class Reused:
         leaves: leaves of the old proof.
         leaves_held: those of them in which every case is still excluded.
         complete: nothing is left to search: the property holds.
+        witness: a counterexample that came up where a certificate failed.
     """
 
     seed: Seed
     leaves: int
     leaves_held: int
     complete: bool
+    witness: Witness | None = None
 
 
 def check_fit(problem: Problem, proof: Proof) -> None:
@@ -52,19 +57,39 @@ def check_fit(problem: Problem, proof: Proof) -> None:
 
 
 def reuse(
-    problem: Problem, proof: Proof, deadline: Deadline, progress: Callable[[int, int], None] | None = None
+    problem: Problem,
+    proof: Proof,
+    run: Run,
+    deadline: Deadline,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Reused:
     """Replays an old proof and makes a seed of it.
+
+    Where a certificate fails, the corner that minimises its bound is tried as a counterexample at once: an update that
+    breaks the property is often found out long before the replay is through.
+
+    Args:
+        problem: the problem.
+        proof: found for another network, or on the way to this one's.
+        run: the deployed model.
+        deadline: when to stop.
+        progress: told how many certificates were tried and how many hold.
 
     Raises:
         ProofError: the proof does not fit the problem.
         OutOfTime: the deadline passed.
     """
     check_fit(problem, proof)
-    replayed = replay(problem, proof, deadline, progress)
+    candidates = Candidates(problem, run, deadline)
+
+    def try_corners(corner: NDArray[np.float64], case: NDArray[np.int64]) -> bool:
+        candidates.points(corner, case)
+        return candidates.witness is not None
+
+    replayed = replay(problem, proof, deadline, progress, try_corners)
     leaves = len(proof.tree.leaves)
     failed = len(np.unique(replayed.leaf))
-    return Reused(seed_of(proof, replayed), leaves, leaves - failed, replayed.complete)
+    return Reused(seed_of(proof, replayed), leaves, leaves - failed, replayed.complete, candidates.witness)
 
 
 def seed_of(proof: Proof, replayed: Replayed) -> Seed:

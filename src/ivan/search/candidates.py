@@ -17,6 +17,7 @@ from ivan.proof import Witness
 from ivan.search.batch import Batch
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int64]
 
 MOST_PER_BATCH = 2
 """Corners given to onnxruntime per batch."""
@@ -48,21 +49,33 @@ class Candidates:
             return
         owner, case = batch.owner[pairs], batch.case[pairs]
         corner = np.where(batch.slopes[pairs] >= 0.0, batch.enclosure.lower[owner], batch.enclosure.upper[owner])
-        worst = np.empty(len(pairs))
-        y = self._problem.network(corner)
+        batch.suspicion[pairs] = self.points(corner, case)
+
+    def points(self, x: Array, case: Index) -> Array:
+        """Tries the likeliest of some points.
+
+        Args:
+            x: (Q, inputs) inside the cases' regions.
+            case: (Q,) the case each may violate.
+
+        Returns:
+            (Q,) the greatest margin at each; at most 0 where the case is violated (in float64).
+        """
+        worst = np.empty(len(x))
+        y = self._problem.network(x)
         for c in np.unique(case):
             here = np.flatnonzero(case == c)
-            margins = self._problem.margins_of_outputs(int(c), corner[here], y[here])
+            margins = self._problem.margins_of_outputs(int(c), x[here], y[here])
             worst[here] = margins.max(axis=1, initial=-np.inf)
-        batch.suspicion[pairs] = worst
         order = np.argsort(worst)
         for i in order[:MOST_PER_BATCH]:
-            if worst[i] <= 0.0 and self.confirmed(corner[i], int(case[i])):
-                return
+            if worst[i] <= 0.0 and self.confirmed(x[i], int(case[i])):
+                return worst
         first = order[0]
         if worst[first] < self._best:
             self._best = float(worst[first])
-            self.polished(corner[first], int(case[first]), steps=12, rate=0.25)
+            self.polished(x[first], int(case[first]), steps=12, rate=0.25)
+        return worst
 
     def polished(self, x: Array, case: int, *, steps: int, rate: float) -> bool:
         """Follows the gradient from x, and tries where it leads."""

@@ -1,0 +1,209 @@
+"""An old proof on a changed network: what still holds is kept, what does not is searched, and nothing is believed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.engine import (
+    EXACT,
+    Box,
+    Half,
+    Patience,
+    Rng,
+    dense,
+    left_open,
+    points,
+    problem_of,
+    random_certificates,
+    random_problem,
+    random_tree,
+    search,
+    tried,
+)
+
+from ivan.bounds.replay import replay
+from ivan.deadline import NEVER, OutOfTime
+from ivan.errors import ProofError
+from ivan.incremental.reuse import Reused, reuse
+from ivan.network.affine import Affine
+from ivan.network.layers import Layer, Network
+from ivan.network.linear import Dense
+from ivan.problem import Problem, build_problem
+from ivan.proof import Certificates, Proof, State
+from ivan.verdict import Verdict
+
+SEEDS = st.integers(0, 2**32 - 1)
+FEW_SEARCHES = settings(max_examples=10, deadline=None, derandomize=True)
+
+
+def perturbed(rng: Rng, network: Network, size: float) -> Network:
+    """The same architecture with every dense weight moved."""
+
+    def moved(affine: Affine) -> Affine:
+        terms = {
+            source: Dense(m.weight + size * rng.standard_normal(m.weight.shape)) if isinstance(m, Dense) else m
+            for source, m in affine.terms
+        }
+        return Affine(affine.size, terms, affine.constants)
+
+    layers = tuple(Layer(moved(layer.affine), layer.activation, layer.name) for layer in network.layers)
+    return Network(layers, network.input_shape, moved(network.output), "updated", network.precision)
+
+
+def proved(rng: Rng, network: Network, *, by_units: bool, cases: int = 2) -> tuple[Problem, Proof]:
+    """A problem that a search proved with some splits, and its proof."""
+    centre = rng.standard_normal(network.inputs)
+    x = points(rng, centre - 0.5, centre + 0.5, 1500)
+    y = network(x)
+    C = rng.standard_normal((cases, network.outputs))
+    values = y @ C.T
+    rows = [[Half(c, float(v.min() - 0.03 * np.ptp(v)))] for c, v in zip(C, values.T, strict=True)]
+    problem = problem_of(network, Box(centre - 0.5, centre + 0.5, rows))
+    result = search(problem, by_units=by_units)
+    return problem, result.proof
+
+
+@pytest.mark.parametrize("by_units", [False, True])
+@pytest.mark.parametrize("size", [0.0, 1e-3, 3e-2, 1.0])
+@FEW_SEARCHES
+@given(seed=SEEDS)
+def test_a_search_from_an_old_proof_agrees_with_a_fresh_one(size, by_units, seed):
+    rng = np.random.default_rng(seed)
+    problem, proof = proved(rng, dense(rng, (3, 6, 5, 2)), by_units=by_units)
+    updated = build_problem(problem.query, perturbed(rng, problem.network, size))
+    reused = reuse(updated, proof, NEVER)
+    assert_seed(updated, proof, reused)
+    fresh = search(updated, by_units=by_units)
+    if reused.complete:
+        assert fresh.verdict is Verdict.UNSAT
+        return
+    result = search(updated, by_units=by_units, seed=reused.seed)
+    assert result.verdict is fresh.verdict
+    if result.verdict is Verdict.UNSAT:
+        result.proof.tree.check(1, 3, [6, 5])
+        assert replay(updated, result.proof).complete
+
+
+def assert_seed(problem: Problem, proof: Proof, reused: Reused) -> None:
+    """The seed holds exactly what a replay in plain Python says."""
+    replayed = replay(problem, proof)
+    expected = left_open(problem, proof, replayed.holds)
+    seed = reused.seed
+    assert sorted(zip(seed.leaf.tolist(), seed.case.tolist(), strict=True)) == expected
+    assert seed.tree.open.tolist() == sorted({leaf for leaf, _ in expected})
+    np.testing.assert_array_equal(seed.tree.state == State.SPLIT, proof.tree.state == State.SPLIT)
+    assert len(seed.certificates) == int(replayed.holds.sum())
+    assert replay(problem, Proof(seed.tree, seed.certificates)).holds.all()
+    assert reused.leaves == len(proof.tree.leaves)
+    assert reused.leaves_held == reused.leaves - len({leaf for leaf, _ in expected})
+    assert reused.complete == (not expected)
+
+
+@pytest.mark.parametrize("by_units", [False, True])
+@FEW_SEARCHES
+@given(seed=SEEDS)
+def test_on_the_same_network_a_proof_is_complete(by_units, seed):
+    rng = np.random.default_rng(seed)
+    problem, proof = proved(rng, dense(rng), by_units=by_units)
+    reused = reuse(problem, proof, NEVER)
+    assert reused.complete == proof.complete
+    assert reused.leaves_held == reused.leaves - len(proof.tree.open)
+
+
+@pytest.mark.parametrize("by_units", [False, True])
+@pytest.mark.parametrize("kind", sorted(EXACT))
+@FEW_SEARCHES
+@given(seed=SEEDS)
+def test_hostile_certificates_never_make_a_wrong_unsat(kind, by_units, seed):
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, EXACT[kind](rng), cases=2, radius=0.5)
+    tree = random_tree(rng, problem, 6)
+    state = tree.state.copy()
+    state[tree.leaves] = rng.choice([State.OPEN, State.CLOSED], len(tree.leaves))  # claims to be done
+    proof = Proof(
+        replace(tree, state=state), random_certificates(rng, problem, tree, 20, lambda n: 10 * rng.standard_normal(n))
+    )
+    reused = reuse(problem, proof, NEVER)
+    assert_seed(problem, proof, reused)
+    verdict = Verdict.UNSAT
+    if not reused.complete:
+        result = search(problem, by_units=by_units, seed=reused.seed, checks=300)
+        verdict = result.verdict
+        if verdict is Verdict.UNSAT:
+            assert replay(problem, result.proof).complete
+    if verdict is Verdict.UNSAT:
+        x = points(rng, problem.regions[0].lower, problem.regions[0].upper, 4000)
+        for case in range(len(problem.cases)):
+            assert problem.margins(case, x).max(axis=1).min() > -1e-9
+
+
+@FEW_SEARCHES
+@given(seed=SEEDS)
+def test_a_margin_that_is_claimed_is_not_believed(seed):
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, dense(rng), cases=3)
+    tree = random_tree(rng, problem, 4)
+    claims = random_certificates(rng, problem, tree, 15)
+    boastful = replace(claims, margin=np.full(len(claims), np.inf))
+    one, other = reuse(problem, Proof(tree, claims), NEVER), reuse(problem, Proof(tree, boastful), NEVER)
+    np.testing.assert_array_equal(one.seed.leaf, other.seed.leaf)
+    np.testing.assert_array_equal(one.seed.case, other.seed.case)
+
+
+@FEW_SEARCHES
+@given(seed=SEEDS)
+def test_the_leaf_that_misses_by_most_comes_last(seed):
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, dense(rng), cases=1)
+    tree = random_tree(rng, problem, 8)
+    claims = random_certificates(rng, problem, tree, len(tree.leaves))
+    claims = replace(claims, node=tree.leaves.astype(np.int32))
+    seed_of = reuse(problem, Proof(tree, claims), NEVER).seed
+    holds, bound = tried(problem, tree, claims)
+    miss = {int(node): bound[i] for i, node in enumerate(claims.node) if not holds[i]}
+    order = [miss[leaf] for leaf in seed_of.leaf.tolist()]
+    assert np.all(np.diff(order) <= 1e-9)
+
+
+def test_a_proof_of_something_else_is_refused():
+    rng = np.random.default_rng(0)
+    problem, proof = proved(rng, dense(rng), by_units=True)
+    assert np.any(proof.tree.kind == 2)
+    two = random_problem(rng, problem.network, boxes=2)
+    with pytest.raises(ProofError, match="one root per region"):
+        reuse(two, proof, NEVER)
+    narrow = dense(rng, (3, 1, 2))
+    with pytest.raises(ProofError, match="not there"):
+        reuse(build_problem(problem.query, narrow), proof, NEVER)
+    fewer = random_problem(rng, problem.network, cases=1)
+    claims = random_certificates(rng, problem, proof.tree, 5)
+    claims = replace(claims, case=np.ones(5, np.int32))
+    with pytest.raises(ProofError, match="case that is not there"):
+        reuse(fewer, Proof(proof.tree, claims), NEVER)
+
+
+def test_an_input_split_proof_transfers_to_another_architecture():
+    rng = np.random.default_rng(2)
+    problem, proof = proved(rng, dense(rng), by_units=False)
+    assert len(proof.tree) > 1
+    other = build_problem(problem.query, dense(rng, (3, 2, 2)))
+    assert_seed(other, proof, reuse(other, proof, NEVER))
+
+
+def test_reuse_ends_at_the_deadline():
+    rng = np.random.default_rng(0)
+    problem, proof = proved(rng, dense(rng), by_units=False)
+    with pytest.raises(OutOfTime):
+        reuse(problem, proof, Patience(0))
+
+
+def test_a_proof_without_certificates_seeds_every_leaf():
+    rng = np.random.default_rng(0)
+    problem, proof = proved(rng, dense(rng), by_units=False)
+    reused = reuse(problem, Proof(proof.tree, Certificates.none()), NEVER)
+    assert len(reused.seed.leaf) == 2 * len(proof.tree.leaves)
+    assert reused.leaves_held == 0

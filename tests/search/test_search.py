@@ -1,0 +1,227 @@
+"""What a search says is so: no `unsat` with a counterexample in the box, no counterexample that is none."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.engine import (
+    EXACT,
+    Box,
+    Half,
+    Patience,
+    Rng,
+    affine,
+    dense,
+    deployed,
+    from_onnx,
+    points,
+    problem_of,
+    random_problem,
+    search,
+)
+from tests.models import maxpool
+
+from ivan.bounds.replay import replay
+from ivan.network.activations import Relu
+from ivan.network.layers import Layer, Network
+from ivan.network.linear import Dense
+from ivan.problem import Problem
+from ivan.proof import State
+from ivan.search import Search, SearchResult, Seed, Statistics
+from ivan.verdict import Verdict
+
+SEEDS = st.integers(0, 2**32 - 1)
+SEARCHES = settings(max_examples=12, deadline=None, derandomize=True)
+
+
+def assert_true(problem: Problem, result: SearchResult, rng: Rng) -> None:
+    """Fails when the verdict can be shown to be wrong, or its evidence is none."""
+    sizes = [layer.size if layer.activation.split_points else 0 for layer in problem.network.layers]
+    result.proof.tree.check(len(problem.regions), problem.network.inputs, sizes)
+    result.proof.certificates.check(len(result.proof.tree), problem.rows_of_case)
+    if result.verdict is Verdict.UNSAT:
+        for r, box in enumerate(problem.regions):
+            x = points(rng, box.lower, box.upper, 4000)
+            for case in problem.cases_of[r]:
+                assert problem.margins(case, x).max(axis=1).min() > -1e-9
+        assert replay(problem, result.proof).complete
+        assert result.proof.complete
+    if result.verdict is Verdict.SAT:
+        assert result.witness is not None
+        x, y = result.witness.inputs, result.witness.outputs
+        np.testing.assert_array_equal(y, deployed(problem.network)(x))
+        exact = [Fraction(float(v)) for v in x], [Fraction(float(v)) for v in y]
+        boxes = [np.all((x >= r.inner_lower) & (x <= r.inner_upper)) for r in problem.regions]
+        assert any(boxes[case.region] and case.violated(*exact) for case in problem.cases)
+
+
+@pytest.mark.parametrize("by_units", [False, True])
+@pytest.mark.parametrize("kind", sorted(EXACT))
+@SEARCHES
+@given(seed=SEEDS)
+def test_no_verdict_on_a_random_problem_is_wrong(kind, by_units, seed):
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, EXACT[kind](rng), cases=int(rng.integers(1, 4)), boxes=int(rng.integers(1, 3)))
+    assert_true(problem, search(problem, by_units=by_units, checks=300), rng)
+
+
+def near_the_edge(rng: Rng, network: Network, *, rows: int, cases: int, gap: float, strict: bool) -> Problem:
+    """Cases that come as close to a violation as about `gap` times their range; one is planted where the gap is negative."""
+    centre, n = rng.standard_normal(network.inputs), network.inputs
+    box = Box(centre - 0.4, centre + 0.4)
+    x = points(rng, box.lower, box.upper, 1500)
+    y = network(x)
+    wanted = []
+    for _ in range(cases):
+        C = rng.standard_normal((rows, network.outputs))
+        D = rng.standard_normal((rows, n)) * (rng.random() < 0.5)
+        values = y @ C.T + x @ D.T
+        if gap < 0.0:
+            # all rows hold at one sampled point, the hardest of which is the first row's minimum
+            d = values[values[:, 0].argmin()] - gap * 1e-9
+        else:
+            # the rows cannot all hold at any sampled point
+            d = np.median(values, axis=0)
+            d = d + np.max(values - d, axis=1).min() - gap * (np.ptp(values, axis=0) + 0.1)
+        wanted.append([Half(c, float(b), e, strict) for c, b, e in zip(C, d, D, strict=True)])
+    return problem_of(network, Box(box.lower, box.upper, wanted))
+
+
+@pytest.mark.parametrize("by_units", [False, True])
+@pytest.mark.parametrize("rows", [1, 2, 3])
+@SEARCHES
+@given(seed=SEEDS, strict=st.booleans())
+def test_small_problems_are_decided(rows, by_units, seed, strict):
+    rng = np.random.default_rng(seed)
+    problem = near_the_edge(rng, dense(rng), rows=rows, cases=2, gap=0.05, strict=strict)
+    result = search(problem, by_units=by_units)
+    assert result.verdict.decided
+    assert_true(problem, result, rng)
+
+
+@pytest.mark.parametrize("by_units", [False, True])
+@pytest.mark.parametrize("kind", sorted(EXACT))
+@SEARCHES
+@given(seed=SEEDS, rows=st.integers(1, 3))
+def test_a_planted_counterexample_is_never_denied(kind, by_units, seed, rows):
+    rng = np.random.default_rng(seed)
+    problem = near_the_edge(rng, EXACT[kind](rng), rows=rows, cases=2, gap=-1.0, strict=False)
+    result = search(problem, by_units=by_units, checks=300)
+    assert result.verdict is not Verdict.UNSAT
+    assert_true(problem, result, rng)
+
+
+@SEARCHES
+@given(seed=SEEDS)
+def test_units_are_split_where_many_inputs_vary(seed):
+    rng = np.random.default_rng(seed)
+    problem = near_the_edge(rng, dense(rng, (24, 5, 4, 2)), rows=1, cases=3, gap=0.2, strict=False)
+    result = search(problem)
+    assert not np.any(result.proof.tree.kind == 1)
+    assert result.verdict.decided
+    assert_true(problem, result, rng)
+
+
+def test_a_maximum_pool_is_verified():
+    rng = np.random.default_rng(3)
+    network = from_onnx(maxpool(rng))
+    centre = rng.standard_normal(network.inputs)
+    y = network(points(rng, centre - 0.05, centre + 0.05, 500))[:, 0]
+    row = Half([1.0, 0.0], float(y.min() - 3.0 * np.ptp(y)))
+    problem = problem_of(network, Box(centre - 0.05, centre + 0.05, [[row]]))
+    result = search(problem)
+    assert result.verdict is Verdict.UNSAT
+    assert_true(problem, result, rng)
+
+
+@pytest.mark.parametrize("by_units", [False, True])
+def test_a_conjunction_is_excluded_by_a_combination_of_its_rows_alone(by_units):
+    """y <= -0.5 and -y <= -0.4, and the same with an input between: each row can hold, all of them cannot."""
+    rng = np.random.default_rng(0)
+    network = dense(rng, (2, 4, 1))
+    y = network(points(rng, -np.ones(2), np.ones(2)))
+    low, high = float(np.quantile(y, 0.4)), float(np.quantile(y, 0.6))
+    for mixed in (0.0, 0.3):
+        rows = [Half([1.0], low, [mixed, 0.0]), Half([-1.0], -high, [-mixed, 0.0])]
+        problem = problem_of(network, Box(-np.ones(2), np.ones(2), [rows]))
+        result = search(problem, by_units=by_units)
+        assert result.verdict is Verdict.UNSAT
+        assert_true(problem, result, rng)
+
+
+def line() -> Network:
+    """y = relu(x)."""
+    layer = Layer(affine(1, {0: Dense(np.ones((1, 1)))}, np.zeros(1)), Relu())
+    return Network((layer,), (1,), affine(1, {1: Dense(np.ones((1, 1)))}, np.zeros(1)), "line", "float64")
+
+
+@pytest.mark.parametrize("by_units", [False, True])
+@pytest.mark.parametrize(
+    ("bound", "strict", "possible"),
+    [
+        (0.0, False, {Verdict.SAT}),
+        (-1e-3, False, {Verdict.UNSAT}),
+        (-1e-3, True, {Verdict.UNSAT}),
+        (1e-3, True, {Verdict.SAT}),
+        # relu(x) < 0 holds nowhere, and misses by nothing at all: rounding may leave it undecided, never deny it
+        (0.0, True, {Verdict.UNSAT, Verdict.UNKNOWN, Verdict.TIMEOUT}),
+    ],
+)
+def test_strict_rows_and_others_differ_at_the_boundary(bound, strict, possible, by_units):
+    problem = problem_of(line(), Box(np.array([-1.0]), np.array([1.0]), [[Half([1.0], bound, strict=strict)]]))
+    assert search(problem, by_units=by_units, checks=200).verdict in possible
+
+
+@pytest.mark.parametrize("by_units", [False, True])
+def test_one_case_that_can_happen_makes_the_query_sat(by_units):
+    rng = np.random.default_rng(4)
+    network = dense(rng)
+    y = network(points(rng, -np.ones(3), np.ones(3)))
+    impossible = Half([1.0, 0.0], float(y[:, 0].min() - 5.0))
+    possible = Half([0.0, 1.0], float(np.median(y[:, 1])))
+    cases = [[impossible]] * 1 + [[impossible, possible], [possible]]
+    problem = problem_of(network, Box(np.full(3, 5.0), np.full(3, 5.1), [[impossible]]), Box(-np.ones(3), np.ones(3), cases))
+    result = search(problem, by_units=by_units)
+    assert result.verdict is Verdict.SAT
+    assert_true(problem, result, rng)
+
+
+@pytest.mark.parametrize("checks", [0, 1, 5, 20])
+def test_a_search_cut_short_leaves_an_open_proof_that_a_seed_goes_on_from(checks):
+    rng = np.random.default_rng(7)
+    problem = near_the_edge(rng, dense(rng, (3, 8, 8, 2)), rows=1, cases=2, gap=0.02, strict=False)
+    cut = search(problem, by_units=False, checks=checks)
+    assert cut.verdict is Verdict.TIMEOUT
+    assert not cut.proof.complete
+    assert_true(problem, cut, rng)
+    replayed = replay(problem, cut.proof)
+    assert replayed.holds.all()
+    seed = Seed(cut.proof.tree.with_open(replayed.leaf), cut.proof.certificates, replayed.leaf, replayed.case)
+    result = search(problem, by_units=False, seed=seed)
+    assert result.verdict.decided
+    assert_true(problem, result, rng)
+
+
+def test_progress_is_told_and_counts_add_up():
+    rng = np.random.default_rng(7)
+    problem = near_the_edge(rng, dense(rng, (3, 8, 8, 2)), rows=1, cases=2, gap=0.02, strict=False)
+    told: list[tuple[int, int]] = []
+
+    def listen(statistics: Statistics) -> None:
+        told.append((statistics.domains, statistics.open))
+
+    result = Search(
+        problem, deployed(problem.network), Seed.fresh(problem), deadline=Patience(4000), progress=listen
+    ).run()
+    tree, statistics = result.proof.tree, result.statistics
+    assert result.verdict is Verdict.UNSAT
+    assert told == sorted(told, key=lambda t: t[0])
+    assert told[-1] == (statistics.domains, 0)
+    assert statistics.domains == len(tree)
+    assert statistics.closed == len(tree.leaves) == int((tree.state == State.CLOSED).sum())
+    assert statistics.splits == int((tree.state == State.SPLIT).sum())
+    assert statistics.depth == tree.depth().max()
