@@ -20,7 +20,7 @@ demo: $(READY) ## verify a model, update it, verify the update from the proof
 	$(BIN)/python benchmarks/demo.py
 
 test: $(READY) ## run all tests
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q
 
 lint: $(READY) ## formatter, linter and types
 	$(BIN)/ruff format --check .

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def weights(rng: Rng, *shape: int) -> Array:
 
 def dense(rng: Rng, sizes: Sequence[int] = (3, 5, 5, 2), precision: str = "float64") -> Network:
     layers = []
-    for k, (n, m) in enumerate(zip(sizes[:-2], sizes[1:-1], strict=True)):
+    for k, (n, m) in enumerate(pairwise(sizes[:-1])):
         layers.append(Layer(affine(m, {k: Dense(weights(rng, m, n))}, weights(rng, m)), Relu()))
     output = affine(sizes[-1], {len(layers): Dense(weights(rng, sizes[-1], sizes[-2]))}, weights(rng, sizes[-1]))
     return Network(tuple(layers), (1, sizes[0]), output, "dense", precision)
@@ -268,7 +269,8 @@ def random_certificates(
 
 def ragged(count: int, owner: NDArray[Any], types: dict[str, type], **columns: Any) -> Ragged:
     """Entries tagged with their row, in the columns' own types."""
-    return Ragged.from_rows(count, owner, {name: np.asarray(columns[name]).astype(kind) for name, kind in types.items()})
+    typed = {name: np.asarray(columns[name]).astype(kind) for name, kind in types.items()}
+    return Ragged.from_rows(count, owner, typed)
 
 
 def columns_of(tree: SpecTree) -> dict[str, NDArray[Any]]:

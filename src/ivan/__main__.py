@@ -6,9 +6,13 @@ thread, because the search runs its own (bounds/parallel.py).
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 import time
+from pathlib import Path
+from typing import NoReturn
 
 STARTED = time.monotonic() - time.process_time()
 """When the process began, on the monotonic clock: what it has computed so far was the interpreter's start."""
@@ -17,11 +21,34 @@ for _variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Runs the command line and ends the process with its exit code."""
-    from ivan.cli.main import run
+    _open_closed_streams()
+    try:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # both interrupts are one
+        from ivan.cli.main import run
 
-    sys.exit(run(sys.argv[1:], started=STARTED))
+        code = run(sys.argv[1:], started=STARTED)
+    except KeyboardInterrupt:
+        code = 130
+    _end(code)
+
+
+def _open_closed_streams() -> None:
+    """Where a shell closed stdout or stderr (`>&-`), Python has None and the next file would take its number."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - open as long as the process lives
+
+
+def _end(code: int) -> NoReturn:
+    """Ends at once: taking the interpreter and its libraries down in order takes longer than many a query."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # nobody reads it any more
+            stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -98,7 +98,8 @@ class PropertyError(InputError):
         # Very long lines (whole properties on one line are legal) are cut around the fault.
         start = max(0, self.column - 60)
         shown = self.source[start : start + 110].replace("\t", " ")
-        return f"  {shown}\n  {' ' * (self.column - 1 - start)}{'^' * max(1, self.width)}"
+        before = self.column - 1 - start
+        return f"  {shown}\n  {' ' * before}{'^' * max(1, min(self.width, len(shown) - before))}"
 
 
 class MismatchError(InputError):

@@ -136,7 +136,8 @@ def verify(
     run.read(fspath(model), fspath(query))
     if store is not False:
         load_store()  # an import, so not part of solving
-    return run.answer(store, base, fresh=fresh, recheck=recheck)
+    with parallel.one_blas_thread():
+        return run.answer(store, base, fresh=fresh, recheck=recheck)
 
 
 class _Verification:

@@ -76,8 +76,8 @@ def test_domains_handed_on_hold_the_points_of_their_leaves(kind, seed):
     rng = np.random.default_rng(seed)
     problem = random_problem(rng, EXACT[kind](rng), cases=3)
     tree = random_tree(rng, problem, 8)
-    replayed = replay(problem, Proof(tree, random_certificates(rng, problem, tree, 40)))
-    open_leaves = set(replayed.leaf.tolist())
+    proof = Proof(tree, random_certificates(rng, problem, tree, 40))
+    replayed = replay(problem, proof)
     x = points(rng, problem.regions[0].lower, problem.regions[0].upper, 800)
     before = pre_activations(problem.network, x)
     seen: list[int] = []
@@ -93,14 +93,8 @@ def test_domains_handed_on_hold_the_points_of_their_leaves(kind, seed):
             for (low, high), z in zip(domains.known, before, strict=True):
                 assert np.all((z[here] >= low[row] - CLOSE) & (z[here] <= high[row] + CLOSE))
     assert len(seen) == len(set(seen))
-    claimed = set(replay_leaves(tree, replayed.holds, random_nodes=replayed.leaf.tolist()))
-    assert claimed <= open_leaves
-
-
-def replay_leaves(tree: SpecTree, holds: np.ndarray, random_nodes: list[int]) -> list[int]:
-    """Open leaves that are leaves."""
-    del holds
-    return [node for node in random_nodes if node in tree.leaves]
+    failed = set(proof.certificates.node[~replayed.holds].tolist())
+    assert set(seen) == failed & set(tree.leaves.tolist())
 
 
 def test_a_tree_without_certificates_leaves_everything_open():
@@ -127,6 +121,30 @@ def test_replay_ends_at_the_deadline(checks):
     tree = random_tree(rng, problem, 8)
     with pytest.raises(OutOfTime):
         replay(problem, Proof(tree, random_certificates(rng, problem, tree, 30)), Patience(checks))
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_corners_of_failing_certificates_are_told_and_can_end_the_replay(stop):
+    rng = np.random.default_rng(0)
+    problem = random_problem(rng, dense(rng), boxes=2)
+    tree = random_tree(rng, problem, 8)
+    proof = Proof(tree, random_certificates(rng, problem, tree, 30))
+    told: list[int] = []
+
+    def listen(corner: np.ndarray, case: np.ndarray) -> bool:
+        assert corner.shape == (len(case), 3)
+        boxes = [(box.lower, box.upper) for box in problem.regions]
+        assert all(any(np.all((x >= low) & (x <= high)) for low, high in boxes) for x in corner)
+        told.append(len(case))
+        return stop
+
+    replayed = replay(problem, proof, on_failure=listen)
+    assert replayed.stopped == stop
+    if stop:
+        assert len(told) == 1
+        assert not replayed.complete
+    else:
+        assert sum(told) == int((~replayed.holds).sum())
 
 
 def test_progress_counts_every_certificate_once():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -10,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engine import (
     EXACT,
+    Array,
     Box,
     Half,
     Patience,
     Rng,
     dense,
+    deployed,
     left_open,
     points,
     problem_of,
@@ -38,6 +41,11 @@ from ivan.verdict import Verdict
 
 SEEDS = st.integers(0, 2**32 - 1)
 FEW_SEARCHES = settings(max_examples=10, deadline=None, derandomize=True)
+
+
+def nothing(x: Array) -> Array:
+    """A deployed model that confirms no counterexample, so that every certificate is tried."""
+    return np.full(2, np.nan)
 
 
 def perturbed(rng: Rng, network: Network, size: float) -> Network:
@@ -75,14 +83,19 @@ def test_a_search_from_an_old_proof_agrees_with_a_fresh_one(size, by_units, seed
     rng = np.random.default_rng(seed)
     problem, proof = proved(rng, dense(rng, (3, 6, 5, 2)), by_units=by_units)
     updated = build_problem(problem.query, perturbed(rng, problem.network, size))
-    reused = reuse(updated, proof, NEVER)
-    assert_seed(updated, proof, reused)
-    fresh = search(updated, by_units=by_units)
-    if reused.complete:
-        assert fresh.verdict is Verdict.UNSAT
+    reused = reuse(updated, proof, deployed(updated.network), NEVER)
+    fresh = search(updated, by_units=by_units, checks=300)
+    if reused.witness is not None:
+        assert fresh.verdict is not Verdict.UNSAT
         return
-    result = search(updated, by_units=by_units, seed=reused.seed)
-    assert result.verdict is fresh.verdict
+    assert_seed(updated, proof, reused)
+    if reused.complete:
+        assert fresh.verdict is not Verdict.SAT
+        return
+    result = search(updated, by_units=by_units, seed=reused.seed, checks=300)
+    assert {result.verdict, fresh.verdict} != {Verdict.SAT, Verdict.UNSAT}
+    if size < 1.0:
+        assert result.verdict is fresh.verdict
     if result.verdict is Verdict.UNSAT:
         result.proof.tree.check(1, 3, [6, 5])
         assert replay(updated, result.proof).complete
@@ -109,7 +122,7 @@ def assert_seed(problem: Problem, proof: Proof, reused: Reused) -> None:
 def test_on_the_same_network_a_proof_is_complete(by_units, seed):
     rng = np.random.default_rng(seed)
     problem, proof = proved(rng, dense(rng), by_units=by_units)
-    reused = reuse(problem, proof, NEVER)
+    reused = reuse(problem, proof, nothing, NEVER)
     assert reused.complete == proof.complete
     assert reused.leaves_held == reused.leaves - len(proof.tree.open)
 
@@ -127,7 +140,7 @@ def test_hostile_certificates_never_make_a_wrong_unsat(kind, by_units, seed):
     proof = Proof(
         replace(tree, state=state), random_certificates(rng, problem, tree, 20, lambda n: 10 * rng.standard_normal(n))
     )
-    reused = reuse(problem, proof, NEVER)
+    reused = reuse(problem, proof, nothing, NEVER)
     assert_seed(problem, proof, reused)
     verdict = Verdict.UNSAT
     if not reused.complete:
@@ -143,13 +156,28 @@ def test_hostile_certificates_never_make_a_wrong_unsat(kind, by_units, seed):
 
 @FEW_SEARCHES
 @given(seed=SEEDS)
+def test_a_counterexample_that_comes_up_in_replay_is_one(seed):
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, dense(rng), cases=3)
+    tree = random_tree(rng, problem, 4)
+    proof = Proof(tree, random_certificates(rng, problem, tree, 15))
+    witness = reuse(problem, proof, deployed(problem.network), NEVER).witness
+    if witness is not None:
+        np.testing.assert_array_equal(deployed(problem.network)(witness.inputs), witness.outputs)
+        exact = [Fraction(float(v)) for v in witness.inputs], [Fraction(float(v)) for v in witness.outputs]
+        assert any(case.violated(*exact) for case in problem.cases)
+
+
+@FEW_SEARCHES
+@given(seed=SEEDS)
 def test_a_margin_that_is_claimed_is_not_believed(seed):
     rng = np.random.default_rng(seed)
     problem = random_problem(rng, dense(rng), cases=3)
     tree = random_tree(rng, problem, 4)
     claims = random_certificates(rng, problem, tree, 15)
     boastful = replace(claims, margin=np.full(len(claims), np.inf))
-    one, other = reuse(problem, Proof(tree, claims), NEVER), reuse(problem, Proof(tree, boastful), NEVER)
+    one = reuse(problem, Proof(tree, claims), nothing, NEVER)
+    other = reuse(problem, Proof(tree, boastful), nothing, NEVER)
     np.testing.assert_array_equal(one.seed.leaf, other.seed.leaf)
     np.testing.assert_array_equal(one.seed.case, other.seed.case)
 
@@ -162,7 +190,7 @@ def test_the_leaf_that_misses_by_most_comes_last(seed):
     tree = random_tree(rng, problem, 8)
     claims = random_certificates(rng, problem, tree, len(tree.leaves))
     claims = replace(claims, node=tree.leaves.astype(np.int32))
-    seed_of = reuse(problem, Proof(tree, claims), NEVER).seed
+    seed_of = reuse(problem, Proof(tree, claims), nothing, NEVER).seed
     holds, bound = tried(problem, tree, claims)
     miss = {int(node): bound[i] for i, node in enumerate(claims.node) if not holds[i]}
     order = [miss[leaf] for leaf in seed_of.leaf.tolist()]
@@ -171,19 +199,19 @@ def test_the_leaf_that_misses_by_most_comes_last(seed):
 
 def test_a_proof_of_something_else_is_refused():
     rng = np.random.default_rng(0)
-    problem, proof = proved(rng, dense(rng), by_units=True)
-    assert np.any(proof.tree.kind == 2)
+    problem = random_problem(rng, dense(rng))
+    proof = Proof(random_tree(rng, problem, 6, inputs=False), Certificates.none())
     two = random_problem(rng, problem.network, boxes=2)
     with pytest.raises(ProofError, match="one root per region"):
-        reuse(two, proof, NEVER)
+        reuse(two, proof, nothing, NEVER)
     narrow = dense(rng, (3, 1, 2))
     with pytest.raises(ProofError, match="not there"):
-        reuse(build_problem(problem.query, narrow), proof, NEVER)
+        reuse(build_problem(problem.query, narrow), proof, nothing, NEVER)
     fewer = random_problem(rng, problem.network, cases=1)
     claims = random_certificates(rng, problem, proof.tree, 5)
     claims = replace(claims, case=np.ones(5, np.int32))
     with pytest.raises(ProofError, match="case that is not there"):
-        reuse(fewer, Proof(proof.tree, claims), NEVER)
+        reuse(fewer, Proof(proof.tree, claims), nothing, NEVER)
 
 
 def test_an_input_split_proof_transfers_to_another_architecture():
@@ -191,19 +219,19 @@ def test_an_input_split_proof_transfers_to_another_architecture():
     problem, proof = proved(rng, dense(rng), by_units=False)
     assert len(proof.tree) > 1
     other = build_problem(problem.query, dense(rng, (3, 2, 2)))
-    assert_seed(other, proof, reuse(other, proof, NEVER))
+    assert_seed(other, proof, reuse(other, proof, nothing, NEVER))
 
 
 def test_reuse_ends_at_the_deadline():
     rng = np.random.default_rng(0)
     problem, proof = proved(rng, dense(rng), by_units=False)
     with pytest.raises(OutOfTime):
-        reuse(problem, proof, Patience(0))
+        reuse(problem, proof, nothing, Patience(0))
 
 
 def test_a_proof_without_certificates_seeds_every_leaf():
     rng = np.random.default_rng(0)
     problem, proof = proved(rng, dense(rng), by_units=False)
-    reused = reuse(problem, Proof(proof.tree, Certificates.none()), NEVER)
+    reused = reuse(problem, Proof(proof.tree, Certificates.none()), nothing, NEVER)
     assert len(reused.seed.leaf) == 2 * len(proof.tree.leaves)
     assert reused.leaves_held == 0

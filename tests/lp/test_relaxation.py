@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.engine import (
     EXACT,
@@ -25,7 +27,8 @@ from tests.engine import (
 from ivan.bounds.ascent import ascend, initial
 from ivan.bounds.backward import bound_outputs
 from ivan.bounds.certify import certify
-from ivan.bounds.enclosure import Enclosure
+from ivan.bounds.descend import roots
+from ivan.bounds.enclosure import Enclosure, from_known
 from ivan.bounds.objective import Rows
 from ivan.deadline import NEVER
 from ivan.lp.duals import certificate_of
@@ -35,7 +38,7 @@ from ivan.network.activations import Relu
 from ivan.network.layers import Layer, Network
 from ivan.network.linear import Dense
 from ivan.problem import Problem
-from ivan.proof import Kind, SpecTree, TreeBuilder
+from ivan.proof import Kind, MultiplierKind, SpecTree, TreeBuilder
 
 SEEDS = st.integers(0, 2**32 - 1)
 TOLERANCE = 1e-6
@@ -104,6 +107,29 @@ def test_the_duals_replay_to_the_optimum_and_below_every_sample(kind, seed):
             assert holds == (bound > 0.0) or bound == 0.0
             # at the worst row of every point the relaxation is not above the network
             assert np.all(problem.margins(case, here).max(axis=1, initial=-np.inf) >= solution.bound - TOLERANCE)
+
+
+@FEW
+@given(seed=SEEDS)
+def test_the_duals_use_bounds_that_were_tightened_by_other_means(seed):
+    """Bounds as tight as the samples: then the program is stronger than slopes and splits alone can be."""
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, EXACT["dense"](rng), cases=3)
+    x = points(rng, problem.regions[0].lower, problem.regions[0].upper, 2000)
+    root = roots(problem, ZERO)
+    known = tuple((z.min(axis=0)[None], z.max(axis=0)[None]) for z in pre_activations(problem.network, x))
+    enclosure = from_known(problem.network, replace(root, known=known))
+    stronger = 0
+    for case in range(3):
+        solution = solved(enclosure, problem, case)
+        assert solution.bound is not None
+        assert replayed(enclosure, problem, case, solution)[1] == pytest.approx(
+            solution.bound, rel=TOLERANCE, abs=TOLERANCE
+        )
+        claim = certificate_of(solution, enclosure, 0, 0, case, problem.cases[case].C)
+        stronger += bool(len(claim.multipliers["value"]))
+        assert np.all(claim.multipliers["kind"] == MultiplierKind.BOUND)
+    assume(stronger)
 
 
 def contradiction() -> tuple[Problem, SpecTree]:

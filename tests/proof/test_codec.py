@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import tracemalloc
 import zlib
@@ -51,10 +52,8 @@ def check(problem: Problem, proof: Proof) -> None:
 
 def read_or_refused(problem: Problem, data: bytes) -> None:
     """Anything but a clean answer escapes."""
-    try:
+    with contextlib.suppress(ProofError):
         check(problem, decode(data))
-    except ProofError:
-        pass
 
 
 @LAWS
@@ -128,7 +127,7 @@ def test_another_number_or_type_of_arrays_is_refused():
     raw = encode(random_proof(0)[1])
     with pytest.raises(ProofError, match="number of arrays"):
         decode(raw[:11] + struct.pack("<H", 3) + raw[13:])
-    with pytest.raises(ProofError, match="tree.parent has another type"):
+    with pytest.raises(ProofError, match=r"tree\.parent has another type"):
         decode(raw[:13] + b"<f8 " + raw[17:])
 
 

@@ -105,7 +105,7 @@ def test_absurd_certificates_never_exceed_a_sample_nor_raise_or_warn(kind, seed,
 def test_numbers_at_the_ends_of_the_floats_claim_nothing_and_do_not_warn(table, value):
     rng = np.random.default_rng(0)
     problem = random_problem(rng, EXACT["residual"](rng), cases=8)
-    tree, rows = random_tree(rng, problem, 6), Rows(problem)
+    tree = random_tree(rng, problem, 6)
     claims = random_certificates(rng, problem, tree, 40)
     entries = getattr(claims, table)
     values = {**entries.columns, "value": np.where(entries["value"] < 0.0, -value, value)}

@@ -8,13 +8,31 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine import EXACT, FEW, Rng, enclosure_at, ragged, random_problem, random_tree
+from tests.engine import (
+    EXACT,
+    FEW,
+    LAWS,
+    Box,
+    Half,
+    Rng,
+    affine,
+    enclosure_at,
+    problem_of,
+    ragged,
+    random_problem,
+    random_tree,
+)
 from tests.soundness.exact import ExactNetwork, bound, margin, vector
 
+from ivan.bounds.backward import bound_outputs
 from ivan.bounds.certify import certify
-from ivan.bounds.enclosure import Enclosure
+from ivan.bounds.domains import Domains
+from ivan.bounds.enclosure import Enclosure, enclose
 from ivan.bounds.objective import Rows
 from ivan.network.activations import Relu
+from ivan.network.affine import Affine
+from ivan.network.layers import Layer, Network
+from ivan.network.linear import Dense
 from ivan.problem import Problem
 from ivan.proof import Certificates, MultiplierKind
 from ivan.proof.certificate import MULTIPLIER_COLUMNS, SLOPE_COLUMNS, WEIGHT_COLUMNS
@@ -127,3 +145,85 @@ def test_the_lines_of_a_relu_enclose_it_in_exact_arithmetic(seed):
         for near in (s * (1 - Fraction(1, 2**53)), s * (1 + Fraction(1, 2**53))):
             assert near * a + t >= 0
             assert near * b + t >= b
+
+
+@pytest.mark.parametrize("kind", ["dense", "residual"])
+@LAWS
+@given(seed=SEEDS, scale=st.sampled_from([1.0, 1e6]))
+def test_rounding_is_absorbed_where_nothing_else_is_left(kind, seed, scale):
+    """At the point 0 the inputs lose nothing, and rows that nearly cancel leave little but the rounding itself."""
+    rng = np.random.default_rng(seed)
+    network = EXACT[kind](rng)
+    exact = ExactNetwork(network)
+    y = exact.forward([Fraction(0)] * network.inputs)[1]
+    C = scale * np.round(rng.standard_normal((30, network.outputs)), 3)
+    origin = np.zeros(network.inputs)
+    halves = [[Half(c, float(sum(Fraction(repr(float(a))) * b for a, b in zip(c, y, strict=True))))] for c in C]
+    problem = problem_of(network, Box(origin, origin, halves))
+    enclosure, rows = enclosure_at(problem, random_tree(rng, problem, 0), 0), Rows(problem)
+    index = np.arange(len(problem.cases))
+    forms = bound_outputs(enclosure, np.zeros(len(index), np.int64), rows.single(index))
+    for case, found in zip(problem.cases, vector(forms.bound), strict=True):
+        value = margin(case, {0: Fraction(1)}, [Fraction(0)] * network.inputs, y)
+        assert found <= value
+        assert float(value - found) <= 1e-12 * scale
+
+
+@LAWS
+@given(seed=SEEDS)
+def test_decimal_coefficients_are_rows_of_their_own_value(seed):
+    """Large outputs that cancel: the half unit that each coefficient lost when it was read decides the sign."""
+    rng = np.random.default_rng(seed)
+    y = np.round(1e9 * rng.standard_normal(6))
+    network = Network((), (1,), affine(6, {0: Dense(np.zeros((6, 1)))}, y), "constant", "float64")
+    C = np.round(rng.standard_normal((30, 6)), 2)
+    bounds = [sum(Fraction(repr(float(a))) * Fraction(b) for a, b in zip(c, y, strict=True)) for c in C]
+    origin = np.zeros(1)
+    problem = problem_of(network, Box(origin, origin, [[Half(c, float(b))] for c, b in zip(C, bounds, strict=True)]))
+    enclosure, index = enclosure_at(problem, random_tree(rng, problem, 0), 0), np.arange(len(problem.cases))
+    forms = bound_outputs(enclosure, np.zeros(len(index), np.int64), Rows(problem).single(index))
+    for case, found in zip(problem.cases, vector(forms.bound), strict=True):
+        value = margin(case, {0: Fraction(1)}, [Fraction(0)], vector(y))
+        assert found <= value
+        assert float(value - found) <= 1e-4
+
+
+@LAWS
+@given(seed=SEEDS)
+def test_bounds_of_units_absorb_the_rounding_of_computed_constants(seed):
+    """Z = w h - w x + constants with h = x + c > 0 is one number: backward bounds close around it, never miss it."""
+    rng = np.random.default_rng(seed)
+    size = 20
+    w = 1e-7 * np.diag(rng.uniform(1.0, 2.0, size))
+    first = Layer(affine(size, {0: Dense(np.eye(size))}, np.full(size, 2.0)), Relu())
+    parts = rng.standard_normal((3, size))
+    constants = [*parts, -parts.sum(axis=0) - 2.0 * np.diag(w)]
+    second = Layer(Affine(size, {1: Dense(w), 0: Dense(-w)}, tuple((None, part) for part in constants)), Relu())
+    network = Network((first, second), (size,), affine(1, {2: Dense(np.ones((1, size)))}, np.zeros(1)))
+    enclosure = enclose(network, Domains.boxes(-np.ones((1, size)), np.ones((1, size)), 2))
+    low, high = (vector(side[0]) for side in enclosure.intervals[1])
+    assert any(a < 0 < b for a, b in zip(low, high, strict=True))
+    for j in range(size):
+        value = sum((Fraction(float(part[j])) for part in constants), Fraction(0)) + 2 * Fraction(float(w[j, j]))
+        assert low[j] <= value <= high[j]
+        assert high[j] - low[j] <= Fraction(1e-13)
+
+
+@LAWS
+@given(seed=SEEDS)
+def test_large_hidden_values_that_cancel_at_the_outputs_keep_their_rounding(seed):
+    rng = np.random.default_rng(seed)
+    size, outputs = 8, 30
+    hidden, w = 1e9 * rng.uniform(0.5, 1.0, size), rng.standard_normal((outputs, size))
+    sums = [sum(Fraction(a) * Fraction(b) for a, b in zip(row, hidden, strict=True)) for row in w.tolist()]
+    first = Layer(affine(size, {0: Dense(np.zeros((size, 1)))}, hidden), Relu())
+    last = affine(outputs, {1: Dense(w)}, np.array([-float(total) for total in sums]))
+    network = Network((first,), (1,), last, "cancelling", "float64")
+    origin, rows = np.zeros(1), np.vstack([np.eye(outputs), -np.eye(outputs)])
+    problem = problem_of(network, Box(origin, origin, [[Half(row, 0.0)] for row in rows]))
+    enclosure, index = enclosure_at(problem, random_tree(rng, problem, 0), 0), np.arange(2 * outputs)
+    forms = bound_outputs(enclosure, np.zeros(len(index), np.int64), Rows(problem).single(index))
+    y = ExactNetwork(network).forward([Fraction(0)])[1]
+    for value, found in zip([*y, *(-v for v in y)], vector(forms.bound), strict=True):
+        assert found <= value
+        assert float(value - found) <= 1e-3

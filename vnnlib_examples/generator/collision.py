@@ -70,7 +70,8 @@ def _closest_approach(states: Array, rate: float, turn: float) -> Array:
         if second < ADVISED:
             course = course + rate
             heading = heading + turn
-    return np.sqrt(least)
+    separation: Array = np.sqrt(least)
+    return separation
 
 
 def example(rng: np.random.Generator) -> Example:

@@ -32,7 +32,8 @@ def torque(states: Array) -> Array:
     """What the controller should apply, (N, 1), at states (N, 2)."""
     angle, velocity = states.T
     wanted = -GRAVITY * np.sin(angle) - STIFFNESS * angle - DAMPING * velocity
-    return np.clip(wanted, -LIMIT, LIMIT)[:, None]
+    limited: Array = np.clip(wanted, -LIMIT, LIMIT)
+    return limited[:, None]
 
 
 def closed_loop(graph: Graph, controller: Sequential) -> None:
@@ -72,7 +73,7 @@ def _prop(title: str, *assertions: str) -> str:
 
 
 def _mode(factor: int, angle: str, velocity: str) -> str:
-    """A quantity that the closed loop shrinks: a left eigenvector of its matrix, by 15 % a step for 2, by 10 % for 3."""
+    """A quantity that the closed loop shrinks, a left eigenvector of its matrix: by 15 % a step for 2, 10 % for 3."""
     return f"(+ {velocity} (* {factor} {angle}))"
 
 

@@ -21,7 +21,8 @@ def squared_error(outputs: Array, targets: Array) -> Array:
 def cross_entropy(outputs: Array, targets: Array) -> Array:
     """Gradient of the mean cross-entropy of softmax(outputs); targets are one-hot."""
     exponentials = np.exp(outputs - outputs.max(1, keepdims=True))
-    return (exponentials / exponentials.sum(1, keepdims=True) - targets) / len(outputs)
+    probabilities: Array = exponentials / exponentials.sum(1, keepdims=True)
+    return (probabilities - targets) / len(outputs)
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ def quantised(model: Sequential, bits: int) -> Sequential:
     largest = 2 ** (bits - 1) - 1
 
     def rounded(weight: Array) -> Array:
-        scale = np.abs(weight).max() / largest
-        return np.round(weight / scale) * scale
+        scale: float = np.abs(weight).max() / largest
+        steps: Array = np.round(weight / scale)
+        return steps * scale
 
     return _with_weights(model, rounded)
 

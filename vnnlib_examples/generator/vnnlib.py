@@ -14,7 +14,7 @@ Box = Sequence[tuple[float, float]]
 
 def number(value: float) -> str:
     """At most eight decimals, so that the text is the same on every machine."""
-    return f"{value:.8f}".rstrip("0").removesuffix(".") or "0"
+    return f"{value:.8f}".rstrip("0").removesuffix(".")
 
 
 def box(bounds: Box) -> list[str]:

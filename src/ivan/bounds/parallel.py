@@ -1,8 +1,9 @@
 """Chunks of rows on all cores.
 
 Bounds of different rows do not depend on each other. numpy lets go of the interpreter lock inside its kernels, so
-threads serve; BLAS runs with one thread then (`ivan.__main__` sets it before numpy is loaded), because two levels of
-threads on the same cores only get in each other's way.
+threads serve. BLAS runs with one thread then, because two levels of threads on the same cores get in each other's way
+(measured: ten times slower on networks of ACAS Xu's size): the command sets that in its environment before numpy is
+loaded, and `one_blas_thread` does it for a program that has loaded numpy already.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -43,3 +45,13 @@ def map_chunks(task: Callable[[T], R], chunks: Sequence[T]) -> list[R]:
     if _pool is None or len(chunks) < 2:
         return [task(chunk) for chunk in chunks]
     return list(_pool.map(task, chunks))
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Inside it BLAS uses one thread."""
+    if os.environ.get("OPENBLAS_NUM_THREADS") == "1" and os.environ.get("MKL_NUM_THREADS") == "1":
+        return nullcontext()
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[Any] = threadpool_limits(limits=1, user_api="blas")
+    return limits

@@ -8,9 +8,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-import os
-import sys
 import time
 import traceback
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from collections.abc import Sequence
 import click
 
 import ivan
+from ivan.cli.style import styled
 from ivan.errors import IvanError, PropertyError
 
 _COMMANDS = {
@@ -52,12 +52,12 @@ class _LazyGroup(click.Group):
 @click.option("--name", is_flag=True, expose_value=False, is_eager=True, callback=lambda c, p, v: _say_name(c, v),
               help="Print the program's name and exit.")  # fmt: skip
 def cli() -> None:
-    r"""Verify neural networks, keep the proofs, and verify the next version from them.
+    """Verify neural networks, keep the proofs, and verify the next version from them.
 
     \b
     ivan verify model.onnx property.vnnlib
     ivan verify model-v2.onnx property.vnnlib      starts from the stored proof
-    """
+    """  # noqa: D301 - click wants the character, not the two letters
 
 
 def _say_name(context: click.Context, wanted: bool) -> None:
@@ -98,9 +98,7 @@ def run(arguments: Sequence[str], *, started: float | None = None) -> int:
     except MemoryError:
         _complain("out of memory", "the model or its relaxation is too large for this machine")
         return 2
-    except BrokenPipeError:
-        # whoever read stdout has gone; nothing more can be said there
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:  # click's end when whoever read stdout has gone
         return 0
     except Exception as error:  # the last line of defence: one line, never a verdict
         _complain(f"internal error: {type(error).__name__}: {error}", "please report it, with the output of --verbose")
@@ -120,8 +118,11 @@ def _usage_hint(error: click.ClickException) -> str | None:
 
 def _complain(message: str, hint: str | None, excerpt: str | None = None) -> None:
     """One line, the place it is about, and what to do."""
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
-    if excerpt is not None:
-        click.echo(excerpt, err=True)
-    if hint is not None:
-        click.echo(f"{click.style('hint:', fg='cyan')} {hint}", err=True)
+    lines = [
+        f"{styled('error:', fg='red', bold=True)} {message}",
+        excerpt,
+        hint and f"{styled('hint:', fg='cyan')} {hint}",
+    ]
+    with contextlib.suppress(OSError):  # the exit code still tells
+        for line in filter(None, lines):
+            click.echo(line, err=True)

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ivan.cli.output import check_target, print_answer, write_file
 from ivan.errors import InputError
 from ivan.options import knob
+
+if TYPE_CHECKING:
+    from ivan.cli.progress import Talk
+    from ivan.verify import Outcome
 
 MARGIN = 0.15
 """Seconds before the deadline at which the search stops, so that the answer stands in time."""
 
-LAST_WORD = 0.03
+LAST_WORD = 0.08
 """Seconds before the deadline at which an answer is printed at the latest, whatever is still running."""
 
 _MODEL_SUFFIXES = (".onnx", ".onnx.gz")
@@ -76,7 +80,7 @@ def verify(
     verbose: bool,
     no_progress: bool,
 ) -> int:
-    r"""Decide whether some input of MODEL violates the property in QUERY.
+    """Decide whether some input of MODEL violates the property in QUERY.
 
     The first line of stdout is sat, unsat, unknown or timeout; behind sat stands a counterexample that onnxruntime
     confirms. Everything else goes to stderr. MODEL is an ONNX file, QUERY a VNN-LIB file, either may be gzipped.
@@ -85,61 +89,75 @@ def verify(
     ivan verify model.onnx property.vnnlib --timeout 60
     ivan verify model-int8.onnx property.vnnlib          starts from the stored proof of model.onnx
     ivan verify property.vnnlib --network N=model.onnx   the form of the VNN-LIB standard
-    """
+    """  # noqa: D301 - click wants the character, not the two letters
     started: float = context.obj["started"] if context.obj else time.monotonic()
     model, query = _files(files, networks)
     if no_store and (store or base or recheck or fresh):
         raise click.UsageError("--no-store does not go with --store, --base, --recheck or --fresh")
+    if quiet and verbose:
+        raise click.UsageError("--quiet does not go with --verbose")
+    if timeout is not None and math.isnan(timeout):
+        raise click.UsageError("--timeout nan: a number of seconds is expected")
     if fresh and (base or recheck):
         raise click.UsageError("--fresh does not go with --base or --recheck")
 
-    from ivan.cli.answer import answer, assignment
-    from ivan.cli.progress import talk
+    for target in (witness, report if report != "-" else None):
+        if target is not None:
+            check_target(Path(target))
+
     from ivan.cli.watch import Watch
     from ivan.deadline import Deadline
-    from ivan.options import Options
     from ivan.verdict import Verdict
-    from ivan.verify import Outcome
-    from ivan.verify import verify as decide
 
     due = math.inf if timeout is None else started + timeout
     deadline = Deadline(due - MARGIN if timeout is None or timeout > 4 * MARGIN else started + 0.75 * timeout)
-    talker = talk(quiet=quiet, verbose=verbose, progress=not no_progress)
+    talker: Talk | None = None
+
+    def clear() -> None:
+        if talker is not None:
+            talker.clear()
 
     def give_up() -> None:
-        click.echo(Verdict.TIMEOUT.value)
-        sys.stdout.flush()
+        clear()
+        print_answer(Verdict.TIMEOUT.value)
 
-    with Watch(due - LAST_WORD, deadline, give_up) as watch, talker:
+    # Watched from here on: the imports alone may outlast a short deadline.
+    with Watch(due - LAST_WORD, deadline, give_up, clear) as watch:
+        from ivan.cli.answer import answer, assignment
+        from ivan.cli.progress import talk
+        from ivan.options import Options
+        from ivan.verify import verify as decide
 
         def say(outcome: Outcome) -> None:
-            getattr(talker, "clear", lambda: None)()
             text = answer(outcome.verdict, outcome.witness, outcome.vnnlib_version)
-            if watch.say(lambda: _print(text)) and verbose:
-                talker.say(_summary(outcome))
+            if watch.say(lambda: print_answer(text)) and verbose:
+                click.echo(_summary(outcome), err=True)
 
-        talker.answered = say  # type: ignore[method-assign]
-        outcome = decide(
-            model,
-            query,
-            store=False if no_store else store,
-            base=base,
-            fresh=fresh,
-            recheck=recheck,
-            options=Options(timeout=timeout, threads=threads, seed=seed),
-            deadline=deadline,
-            listener=talker,
-        )
+        talker = talk(quiet=quiet, verbose=verbose, progress=not no_progress, answer=say)
+        with talker:
+            outcome = decide(
+                model,
+                query,
+                store=False if no_store else store,
+                base=base,
+                fresh=fresh,
+                recheck=recheck,
+                options=Options(timeout=timeout, threads=threads, seed=seed),
+                deadline=deadline,
+                listener=talker,
+            )
         if watch.interrupted:
             return 130
+        if watch.gave_up:  # what is reported is what was answered, even if a better answer came a moment later
+            outcome = replace(outcome, verdict=Verdict.TIMEOUT, witness=None)
         if witness is not None and outcome.witness is not None:
-            _write(witness, assignment(outcome.witness) + "\n")
+            write_file(witness, assignment(outcome.witness) + "\n")
         if report is not None:
-            text = json.dumps(_report(outcome, model, query, started), indent=2) + "\n"
+            text = json.dumps(_report(outcome, model, query, started), indent=2)
             if report == "-":
-                _print(text.rstrip("\n"))
+                print_answer(text)
             else:
-                _write(Path(report), text)
+                write_file(Path(report), text + "\n")
     return 0
 
 
@@ -162,25 +180,7 @@ def _files(files: tuple[str, ...], networks: tuple[str, ...]) -> tuple[str, str]
     return first, second
 
 
-def _print(text: str) -> None:
-    """To stdout, at once."""
-    click.echo(text)
-    sys.stdout.flush()
-
-
-def _write(path: Path, text: str) -> None:
-    """To a temporary name first: whoever reads the file finds all of it or nothing."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_text(text)
-        partial.replace(path)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written: {error.strerror}", hint="is the folder there, and writable?"
-        ) from error
-
-
-def _summary(outcome: Any) -> str:
+def _summary(outcome: Outcome) -> str:
     parts = [f"{outcome.verdict.value} in {outcome.solve_seconds:.3f} s", f"{outcome.statistics.domains:,} domains"]
     if outcome.base_run is not None:
         what = "answer" if outcome.exact else "proof"
@@ -190,7 +190,7 @@ def _summary(outcome: Any) -> str:
     return ", ".join(parts)
 
 
-def _report(outcome: Any, model: str, query: str, started: float) -> dict[str, Any]:
+def _report(outcome: Outcome, model: str, query: str, started: float) -> dict[str, Any]:
     """What `--json` writes."""
     statistics = vars(outcome.statistics) | {"worst": _finite(outcome.statistics.worst)}
     return {

@@ -11,13 +11,14 @@ import os
 import select
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable
 from types import FrameType
 
 from ivan.deadline import Deadline
+
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
 GRACE = 0.9
 """Seconds the process may go on after its deadline, to save what it has."""
@@ -33,32 +34,44 @@ class Watch:
         due: when the answer must stand, on the monotonic clock; infinity for never.
         search: the deadline that the search watches, brought forward by an interrupt.
         give_up: prints the answer of a run that is out of time; called at most once, from another thread.
+        leave: puts the terminal in order before the process is ended by force; called from any thread.
+
+    Attributes:
+        interrupted: a signal arrived.
+        gave_up: the answer of a run that is out of time was printed, and no other will be.
     """
 
-    def __init__(self, due: float, search: Deadline, give_up: Callable[[], None]) -> None:
-        self._due, self._search, self._give_up = due, search, give_up
+    def __init__(
+        self, due: float, search: Deadline, give_up: Callable[[], None], leave: Callable[[], None] = lambda: None
+    ) -> None:
+        self._due, self._search, self._give_up, self._leave = due, search, give_up, leave
         self._lock = threading.Lock()
         self._said = False
         self._done = threading.Event()
         self._reader, self._writer = socket.socketpair()
+        self._thread = threading.Thread(target=self._guard, name="watch", daemon=True)
         self.interrupted = False
+        self.gave_up = False
 
     def __enter__(self) -> Watch:
         for end in (self._reader, self._writer):
             end.setblocking(False)
         if threading.current_thread() is threading.main_thread():
-            self._previous = [signal.signal(s, self._interrupt) for s in (signal.SIGINT, signal.SIGTERM)]
+            self._previous = [signal.signal(number, self._interrupt) for number in _INTERRUPTS]
             self._previous_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        threading.Thread(target=self._guard, name="watch", daemon=True).start()
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
         if threading.current_thread() is threading.main_thread():
             signal.set_wakeup_fd(self._previous_fd)
-            for number, handler in zip((signal.SIGINT, signal.SIGTERM), self._previous, strict=True):
+            for number, handler in zip(_INTERRUPTS, self._previous, strict=True):
                 signal.signal(number, handler)
         self._writer.send(b"\0")
+        self._thread.join()
+        self._reader.close()
+        self._writer.close()
 
     def say(self, answer: Callable[[], None]) -> bool:
         """Lets one thread, the first, print an answer; False when one stands already or the run was interrupted."""
@@ -72,7 +85,7 @@ class Watch:
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         if self.interrupted:
-            os._exit(130)
+            self._end(130)
         self.interrupted = True
         self._search.cancel()
 
@@ -83,14 +96,17 @@ class Watch:
             if self._done.is_set():
                 return
             if ready:
-                self._reader.recv(64)
-                self._end_after(GRACE_INTERRUPTED, 130)
+                if set(self._reader.recv(64)).intersection(_INTERRUPTS):
+                    self._end_after(GRACE_INTERRUPTED, 130)
             elif time.monotonic() >= self._due:
-                self.say(self._give_up)
+                self.gave_up = self.say(self._give_up)
                 self._search.cancel()
                 self._end_after(max(0.0, self._due + GRACE - time.monotonic()), 0)
 
     def _end_after(self, seconds: float, code: int) -> None:
         if not self._done.wait(seconds):
-            sys.stdout.flush()
-            os._exit(code)
+            self._end(code)
+
+    def _end(self, code: int) -> None:
+        self._leave()
+        os._exit(code)  # stdout is flushed with every answer

@@ -6,7 +6,7 @@ inactive unit has none. Where a unit is stable because it is split, its phase is
 one and g = -z of an inactive one keep the unit's bounds. One more column t. Rows:
 
     per unit with columns:   (h - g, z or -g)  -  sum over sources L h_s  =  b
-    per unstable unit:       h / u  +  g / -l  <=  1                        (the chord, scaled; it implies z <= u and z >= l)
+    per unstable unit:       h / u  +  g / -l  <=  1                   (the chord, scaled; it implies l <= z <= u)
     per row of the case:     C y + D x - d - t  <=  0
 
 and t is minimised: its least value is the largest lower bound on the case's worst row that the relaxation gives.

@@ -1,0 +1,266 @@
+"""What is stored helps the next question, and never decides it wrongly."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.questions import FAILS, HARD, HOLDS, box, nudged, renamed, small, updated
+
+import ivan
+from ivan.errors import MismatchError
+from ivan.store import ProofStore
+from ivan.verdict import Verdict
+from ivan.verify import Listener
+
+
+class Told(Listener):
+    """Keeps the warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warned(self, message: str, hint: str | None) -> None:
+        self.warnings.append(message)
+
+
+class Desk:
+    """A folder, a store, and questions by name."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.store = folder, folder / "proofs.sqlite"
+        self.told = Told()
+
+    def path(self, name: str, content: bytes | str) -> Path:
+        path = self.folder / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def ask(
+        self, model: bytes, query: str = HOLDS, *, name: str = "model.onnx", clean: bool = True, **more: Any
+    ) -> ivan.Outcome:
+        """Verifies with this desk's store; warnings are unexpected unless `clean` is False."""
+        files = self.path(name, model), self.path("property.vnnlib", query)
+        outcome = ivan.verify(*files, **{"store": self.store, "listener": self.told, **more})
+        assert not (clean and self.told.warnings), self.told.warnings
+        return outcome
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def fresh(outcome: ivan.Outcome) -> bool:
+    return not outcome.exact and outcome.base_run is None and outcome.statistics.domains > 0
+
+
+# -- the same question --------------------------------------------------------------------------------------------------
+
+
+def test_a_question_answered_before_is_not_searched_again(desk: Desk) -> None:
+    first, second = desk.ask(small()), desk.ask(small())
+    assert fresh(first)
+    assert (second.verdict, second.exact, second.statistics.domains) == (Verdict.UNSAT, True, 0)
+    assert (second.base_run, second.base_name, second.leaves) == (first.run, "model.onnx", first.leaves)
+
+
+def test_a_stored_counterexample_is_confirmed_again(desk: Desk) -> None:
+    first, second = desk.ask(small(), FAILS), desk.ask(small(), FAILS)
+    assert (second.verdict, second.exact) == (Verdict.SAT, True)
+    assert first.witness is not None
+    assert second.witness is not None
+    assert np.array_equal(first.witness.inputs, second.witness.inputs)
+
+
+def test_a_file_exported_again_under_other_names_is_the_same_question(desk: Desk) -> None:
+    first, second = desk.ask(small()), desk.ask(renamed(small()), name="again.onnx")
+    assert second.exact
+    assert (first.network_digest, first.property_digest) == (second.network_digest, second.property_digest)
+
+
+def test_a_property_written_differently_is_the_same_question(desk: Desk) -> None:
+    desk.ask(small())
+    assert desk.ask(small(), "; the same\n" + HOLDS.replace("(>= Y_0 2.26)", "(<= 2.260 Y_0)")).exact
+
+
+@pytest.mark.parametrize(
+    "other",
+    [box(3, "(>= Y_0 2.27)"), box(3, "(>= Y_0 2.26)", width=0.5), box(3, "(> Y_0 2.26)"), box(3, "(>= Y_1 2.26)")],
+    ids=["bound", "box", "strictness", "output"],
+)
+def test_another_property_is_another_question(desk: Desk, other: str) -> None:
+    desk.ask(small())
+    second = desk.ask(small(), other)
+    assert not second.exact
+    assert second.base_run is None
+
+
+def test_one_changed_weight_is_another_question(desk: Desk) -> None:
+    desk.ask(small())
+    first = iter((np.float32(1e-7),))
+    assert not desk.ask(updated(small(), lambda array: array + next(first, np.float32(0)))).exact
+
+
+def test_fresh_ignores_what_is_stored_and_saves_what_it_finds(desk: Desk) -> None:
+    first, second = desk.ask(small()), desk.ask(small(), fresh=True)
+    assert fresh(second)
+    assert (first.run, second.run) == (1, 2)
+    assert desk.ask(small()).base_run == 2
+
+
+def test_recheck_replays_the_stored_proof(desk: Desk) -> None:
+    first, second = desk.ask(small()), desk.ask(small(), recheck=True)
+    assert (second.verdict, second.exact, second.base_run) == (Verdict.UNSAT, False, first.run)
+    assert second.reused_leaves == second.base_leaves == first.leaves
+    assert "replay" in second.phases
+    assert "search" not in second.phases
+
+
+# -- the next version ---------------------------------------------------------------------------------------------------
+
+
+def test_an_updated_model_starts_from_the_old_proof(desk: Desk) -> None:
+    old, new = desk.ask(small(), name="v1.onnx"), desk.ask(nudged(small(), 1e-4), name="v2.onnx")
+    assert (new.verdict, new.exact) == (Verdict.UNSAT, False)
+    assert (new.base_run, new.base_name) == (old.run, "v1.onnx")
+    assert 0 < new.reused_leaves <= new.base_leaves == old.leaves
+    with ProofStore.open(desk.store) as store:
+        assert new.run is not None
+        saved = store.run(new.run)
+    assert saved is not None
+    assert saved.parent == old.run
+
+
+@pytest.mark.parametrize("share", [0.0001, 0.003, 0.01, 0.03, 0.3])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_with_an_old_proof_the_verdict_is_that_without_one(desk: Desk, share: float, seed: int) -> None:
+    desk.ask(small())
+    model = nudged(small(), share, seed)
+    assert desk.ask(model).verdict is desk.ask(model, store=False).verdict
+
+
+def test_leaves_that_fail_are_repaired_by_search(desk: Desk) -> None:
+    desk.ask(small())
+    new = desk.ask(nudged(small(), 0.01, seed=2))
+    assert new.verdict is Verdict.UNSAT
+    assert 0 < new.reused_leaves < new.base_leaves
+    assert new.statistics.domains > 0
+    again = desk.ask(nudged(small(), 0.01, seed=2), recheck=True)
+    assert (again.reused_leaves, again.statistics.domains) == (new.leaves, 0)
+
+
+def test_an_old_counterexample_is_tried_on_an_updated_model(desk: Desk) -> None:
+    old, new = desk.ask(small(), FAILS), desk.ask(nudged(small(), 1e-4), FAILS)
+    assert (new.verdict, new.exact) == (Verdict.SAT, False)
+    assert "attack" not in new.phases
+    assert old.witness is not None
+    assert new.witness is not None
+    assert np.array_equal(old.witness.inputs, new.witness.inputs)
+    assert not np.array_equal(old.witness.outputs, new.witness.outputs)
+
+
+def test_the_nearest_version_is_the_base_whatever_came_last(desk: Desk) -> None:
+    desk.ask(small(), name="near.onnx", fresh=True)
+    desk.ask(nudged(small(), 0.02), name="far.onnx", fresh=True)
+    assert desk.ask(nudged(small(), 1e-4), name="new.onnx").base_name == "near.onnx"
+
+
+def test_a_base_is_named_by_file_or_by_the_beginning_of_its_digest(desk: Desk) -> None:
+    near = desk.ask(small(), name="near.onnx", fresh=True)
+    far = desk.ask(nudged(small(), 0.02), name="far.onnx", fresh=True)
+    assert far.network_digest[:12] != near.network_digest[:12]
+    for base in (str(desk.folder / "far.onnx"), far.network_digest, far.network_digest[:12]):
+        new = desk.ask(nudged(small(), 1e-4), name="new.onnx", base=base, recheck=True)
+        assert (new.verdict, new.base_name) == (Verdict.UNSAT, "far.onnx")
+
+
+def test_an_unknown_or_ambiguous_base_is_refused(desk: Desk) -> None:
+    for seed in range(17):  # of 17 digests two begin alike
+        desk.ask(nudged(small(), 1e-3, seed), name=f"v{seed}.onnx")
+    with ProofStore.open(desk.store) as store:
+        shared = next(digit for digit in "0123456789abcdef" if len(store.find_network(digit)) > 1)
+    for base, reason in (("nosuch.onnx", "no stored network has"), (shared, "stored networks have")):
+        with pytest.raises(MismatchError, match=reason):
+            desk.ask(nudged(small(), 1e-4), base=base)
+
+
+def test_a_base_that_has_no_proof_of_this_property_costs_its_benefit(desk: Desk) -> None:
+    desk.ask(small(), box(3, "(>= Y_0 2.3)"), name="v1.onnx")
+    new = desk.ask(nudged(small(), 1e-4), base=str(desk.folder / "v1.onnx"), clean=False)
+    assert new.verdict is Verdict.UNSAT
+    assert new.base_run is None
+    (warning,) = desk.told.warnings
+    assert "nothing is stored for this property" in warning
+
+
+# -- runs that were cut off ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", HARD)
+def test_a_run_that_was_cut_off_is_continued(desk: Desk, kind: str) -> None:
+    build, query = HARD[kind]
+    model = build()
+    first = desk.ask(model, query, timeout=0.5)
+    assert first.verdict is Verdict.TIMEOUT
+    assert first.run is not None
+    with ProofStore.open(desk.store) as store:
+        kept = store.run(first.run)
+    assert kept is not None
+    assert (kept.open, kept.leaves) == (True, first.leaves)
+    second = desk.ask(model, query, timeout=1.5)
+    assert (second.verdict, second.base_run, second.base_leaves) == (Verdict.TIMEOUT, first.run, first.leaves)
+    assert second.leaves > first.leaves
+
+
+def test_an_undecided_run_is_no_answer(desk: Desk) -> None:
+    desk.ask(small(), timeout=0)
+    assert desk.ask(small()).verdict is Verdict.UNSAT
+
+
+# -- a damaged store ----------------------------------------------------------------------------------------------------
+
+
+def bent(store: Path, column: str, value: str) -> None:
+    with sqlite3.connect(store) as connection:
+        table = {"data": "proofs", "inputs": "witnesses"}.get(column, "runs")
+        assert connection.execute(f"UPDATE {table} SET {column} = {value}").rowcount == 1
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("data", "zeroblob(length(data))"),
+        ("data", "substr(data, 1, 40)"),
+        ("checksum", "zeroblob(32)"),
+        ("verdict", "'sat'"),
+    ],
+)
+def test_an_altered_run_is_reported_and_searched_anew(desk: Desk, column: str, value: str) -> None:
+    desk.ask(small())
+    bent(desk.store, column, value)
+    again = desk.ask(small(), clean=False)
+    assert again.verdict is Verdict.UNSAT
+    assert fresh(again)
+    assert any("run 1" in warning and "damaged" in warning for warning in desk.told.warnings)
+
+
+def test_a_damaged_proof_is_no_base_for_an_update(desk: Desk) -> None:
+    desk.ask(small())
+    bent(desk.store, "data", "zeroblob(length(data))")
+    new = desk.ask(nudged(small(), 1e-4), clean=False)
+    assert new.verdict is Verdict.UNSAT
+    assert fresh(new)
+    assert desk.told.warnings
+
+
+def test_a_run_of_an_incompatible_version_is_passed_over(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ivan, "__version__", "99.0.0")
+    desk.ask(small())
+    monkeypatch.undo()
+    assert fresh(desk.ask(small()))
+    desk.ask(nudged(small(), 1e-4))
