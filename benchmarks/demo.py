@@ -1,6 +1,6 @@
 """`make demo`: verify a model, update it, verify the update from the proof - and from scratch, for comparison.
 
-Everything goes through the `ivan` command, as a user would call it, with a proof store of its own in a temporary folder.
+Everything goes through the `ivan` command, as users call it, with a proof store of its own in a temporary folder.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every example gets the verdict that stands beside it, and versions verified from each other's proofs agree with it."""
+"""Every example gets the verdict that stands beside it, also when it is verified from another version's proof."""
 
 from __future__ import annotations
 

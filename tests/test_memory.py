@@ -58,7 +58,7 @@ def fresh(outcome: ivan.Outcome) -> bool:
     return not outcome.exact and outcome.base_run is None and outcome.statistics.domains > 0
 
 
-# -- the same question --------------------------------------------------------------------------------------------------
+# -- the same question ------------------------------------------------------------------------------------------------
 
 
 def test_a_question_answered_before_is_not_searched_again(desk: Desk) -> None:
@@ -120,7 +120,7 @@ def test_recheck_replays_the_stored_proof(desk: Desk) -> None:
     assert "search" not in second.phases
 
 
-# -- the next version ---------------------------------------------------------------------------------------------------
+# -- the next version -------------------------------------------------------------------------------------------------
 
 
 def test_an_updated_model_starts_from_the_old_proof(desk: Desk) -> None:
@@ -145,11 +145,11 @@ def test_with_an_old_proof_the_verdict_is_that_without_one(desk: Desk, share: fl
 
 def test_leaves_that_fail_are_repaired_by_search(desk: Desk) -> None:
     desk.ask(small())
-    new = desk.ask(nudged(small(), 0.01, seed=2))
+    new = desk.ask(nudged(small(), 0.003))
     assert new.verdict is Verdict.UNSAT
     assert 0 < new.reused_leaves < new.base_leaves
     assert new.statistics.domains > 0
-    again = desk.ask(nudged(small(), 0.01, seed=2), recheck=True)
+    again = desk.ask(nudged(small(), 0.003), recheck=True)
     assert (again.reused_leaves, again.statistics.domains) == (new.leaves, 0)
 
 
@@ -165,13 +165,14 @@ def test_an_old_counterexample_is_tried_on_an_updated_model(desk: Desk) -> None:
 
 def test_the_nearest_version_is_the_base_whatever_came_last(desk: Desk) -> None:
     desk.ask(small(), name="near.onnx", fresh=True)
-    desk.ask(nudged(small(), 0.02), name="far.onnx", fresh=True)
+    far = desk.ask(nudged(small(), 0.02, seed=1), name="far.onnx", fresh=True)
+    assert far.verdict is Verdict.UNSAT
     assert desk.ask(nudged(small(), 1e-4), name="new.onnx").base_name == "near.onnx"
 
 
 def test_a_base_is_named_by_file_or_by_the_beginning_of_its_digest(desk: Desk) -> None:
     near = desk.ask(small(), name="near.onnx", fresh=True)
-    far = desk.ask(nudged(small(), 0.02), name="far.onnx", fresh=True)
+    far = desk.ask(nudged(small(), 0.02, seed=1), name="far.onnx", fresh=True)
     assert far.network_digest[:12] != near.network_digest[:12]
     for base in (str(desk.folder / "far.onnx"), far.network_digest, far.network_digest[:12]):
         new = desk.ask(nudged(small(), 1e-4), name="new.onnx", base=base, recheck=True)
@@ -197,7 +198,7 @@ def test_a_base_that_has_no_proof_of_this_property_costs_its_benefit(desk: Desk)
     assert "nothing is stored for this property" in warning
 
 
-# -- runs that were cut off ---------------------------------------------------------------------------------------------
+# -- runs that were cut off -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", HARD)
@@ -221,7 +222,7 @@ def test_an_undecided_run_is_no_answer(desk: Desk) -> None:
     assert desk.ask(small()).verdict is Verdict.UNSAT
 
 
-# -- a damaged store ----------------------------------------------------------------------------------------------------
+# -- a damaged store --------------------------------------------------------------------------------------------------
 
 
 def bent(store: Path, column: str, value: str) -> None:
@@ -246,7 +247,8 @@ def test_an_altered_run_is_reported_and_searched_anew(desk: Desk, column: str, v
     again = desk.ask(small(), clean=False)
     assert again.verdict is Verdict.UNSAT
     assert fresh(again)
-    assert any("run 1" in warning and "damaged" in warning for warning in desk.told.warnings)
+    assert any("damaged" in warning for warning in desk.told.warnings)
+    assert len(set(desk.told.warnings)) == len(desk.told.warnings)
 
 
 def test_a_damaged_proof_is_no_base_for_an_update(desk: Desk) -> None:

@@ -75,6 +75,7 @@ class Memory:
     @classmethod
     def open(cls, location: str | None, model: Model, problem: Problem, warn: Warn) -> Memory | None:
         """Opens the store; None, and a warning, where that is not possible."""
+        warn = _once(warn)  # several look-ups may meet the same damage
         try:
             store = load_store().open(location, warn=lambda line: warn(line, None))
         except StoreError as error:
@@ -255,6 +256,18 @@ class Memory:
         except (StoreError, ProofError) as error:
             self._warn(error.message, error.hint)
             return None
+
+
+def _once(warn: Warn) -> Warn:
+    """Passes every message on the first time."""
+    said: set[str] = set()
+
+    def first(message: str, hint: str | None) -> None:
+        if message not in said:
+            said.add(message)
+            warn(message, hint)
+
+    return first
 
 
 def _compatible(run: StoredRun) -> bool:

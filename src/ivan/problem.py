@@ -156,28 +156,36 @@ def build_problem(query: Query, network: Network) -> Problem:
                 known[key] = len(regions)
                 regions.append(region)
             boxes[identity] = (conjunction, known[key])
-        cases.append(_case(conjunction, boxes[identity][1], network))
+        cases.append(_case(conjunction, boxes[identity][1], network, query))
     return Problem(network, query, tuple(regions), tuple(cases))
 
 
-def _case(conjunction: Conjunction, region: int, network: Network) -> Case:
+def _case(conjunction: Conjunction, region: int, network: Network, query: Query) -> Case:
     rows = conjunction.rows
     C, D = np.zeros((len(rows), network.outputs)), np.zeros((len(rows), network.inputs))
     d = np.zeros(len(rows))
     for r, row in enumerate(rows):
         for j, coefficient in row.outputs:
-            C[r, j] = float(coefficient)
+            C[r, j] = _nearest(coefficient, query)
         for i, coefficient in row.inputs:
-            D[r, i] = float(coefficient)
-        d[r] = _rounded(row.bound, up=True)
+            D[r, i] = _nearest(coefficient, query)
+        d[r] = _rounded(row.bound, query, up=True)
     return Case(region, C, D, d, np.array([row.strict for row in rows], bool), rows)
 
 
-def _rounded(value: Fraction, *, up: bool) -> float:
+def _nearest(value: Fraction, query: Query) -> float:
+    """The nearest float64; literals are float64 themselves, but arithmetic on them is exact and can leave it."""
+    try:
+        return float(value)
+    except OverflowError:
+        raise PropertyError(
+            "a number is beyond what float64 can hold", path=query.path, hint="scale the property down"
+        ) from None
+
+
+def _rounded(value: Fraction, query: Query, *, up: bool) -> float:
     """The nearest float64 on the given side."""
-    nearest = float(value)
-    if math.isinf(nearest):
-        return nearest
+    nearest = _nearest(value, query)
     exact = Fraction(nearest)
     if up and exact < value:
         return math.nextafter(nearest, math.inf)
@@ -207,15 +215,16 @@ def _region(conjunction: Conjunction, query: Query, precision: np.dtype[np.float
     for low, high in zip(conjunction.lower, conjunction.upper, strict=True):
         assert low is not None
         assert high is not None
-        near_low, near_high = precision.type(float(low)), precision.type(float(high))
+        with np.errstate(over="ignore"):
+            near_low, near_high = precision.type(_nearest(low, query)), precision.type(_nearest(high, query))
         if not (np.isfinite(near_low) and np.isfinite(near_high)):
             raise PropertyError(
                 f"an input bound is beyond what {precision.name} can hold",
                 path=query.path,
                 hint="give bounds that the model's inputs can take",
             )
-        lows.append(min(_rounded(low, up=False), float(near_low)))
-        highs.append(max(_rounded(high, up=True), float(near_high)))
+        lows.append(min(_rounded(low, query, up=False), float(near_low)))
+        highs.append(max(_rounded(high, query, up=True), float(near_high)))
         first = near_low if Fraction(float(near_low)) >= low else np.nextafter(near_low, infinity)
         last = near_high if Fraction(float(near_high)) <= high else np.nextafter(near_high, -infinity)
         if first > last:

@@ -62,7 +62,7 @@ def batch_size(network: Network) -> int:
 
 
 OnFailure = Callable[[NDArray[np.float64], Index], bool]
-"""Takes the minimising corners (F, inputs) of certificates that fail, the likeliest counterexamples, and their cases."""
+"""Takes the minimising corners (F, inputs) of failing certificates, the likeliest counterexamples, and their cases."""
 
 KEPT_NUMBERS = 20_000_000
 """Numbers of known bounds that are handed on with the leaves that failed."""

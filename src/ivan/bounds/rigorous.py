@@ -4,7 +4,7 @@ All kernels compute in float64 with unit roundoff u = 2^-53. A sum of n products
 sum of the products' absolute values, in whatever order it is taken. Where a backward pass computes coefficients A' =
 fl(a L), |A' - a L| <= gamma (|a| |L|) entry by entry; over sources of magnitude m that moves the bound by at most
 gamma |a| (|L| m). So with one vector `|L| m` per layer and domain, the price of rigour is one more dot product per row
-and layer - no second matrix product (algorithms, section 5).
+and layer - no second matrix product.
 
 Products that underflow lose at most 2^-1074 each, absolutely; `UNDERFLOW` covers more of them than a machine can
 compute, as long as magnitudes stay below `LARGEST`, which `Enclosure` makes sure of.

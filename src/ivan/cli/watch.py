@@ -98,10 +98,16 @@ class Watch:
             if ready:
                 if set(self._reader.recv(64)).intersection(_INTERRUPTS):
                     self._end_after(GRACE_INTERRUPTED, 130)
+                    return
             elif time.monotonic() >= self._due:
-                self.gave_up = self.say(self._give_up)
+                self.say(self._time_out)
                 self._search.cancel()
                 self._end_after(max(0.0, self._due + GRACE - time.monotonic()), 0)
+                return
+
+    def _time_out(self) -> None:
+        self.gave_up = True
+        self._give_up()
 
     def _end_after(self, seconds: float, code: int) -> None:
         if not self._done.wait(seconds):

@@ -8,7 +8,7 @@ Follow that pass: with coefficient a arriving at h_j,
     active:            m = a - y           inactive:         m = - y
 
 so that the coefficient behind it is y, and what arrives below follows from it. The chord's dual needs no place of its
-own: it is what pays for y outside [0, a], and m pays the same through z <= u or z >= l (algorithms, section 3).
+own: it is what pays for y outside [0, a], and m pays the same through z <= u or z >= l.
 """
 
 from __future__ import annotations

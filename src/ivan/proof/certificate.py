@@ -1,16 +1,15 @@
 """Certificates: what makes one linear bound positive at a node, and witnesses of a violation.
 
 A certificate says why a case cannot occur in a node's region: with these row weights lambda, slopes alpha and
-multipliers the backward bound is positive (algorithms: beta-CROWN, and LP duality). All three are only advice - any
+multipliers the backward bound is positive (beta-CROWN; LP duality). All three are only advice - any
 slopes in [0, 1], any multipliers >= 0, any weights >= 0 give a valid bound - so a certificate made for one model can
 be tried on another.
 
 - `weights`: per row of the case, lambda_i > 0; no entries: the region itself is claimed to be empty.
 - `slopes`: lower slopes of units; a unit without one gets its activation's rule.
-- `multipliers`: signed, per unit: positive on z >= l, negative on z <= u. Those of kind `SPLIT` stand for beta and
-count
-  only for units that are split on the node's path; those of kind `BOUND` use whatever bounds replay has proved. Neither
-  kind brings a bound of its own, so no certificate can claim a split that is not there.
+- `multipliers`: signed, per unit: positive on z >= l, negative on z <= u. Those of kind `SPLIT` are beta and count only
+  for units that are split on the node's path; those of kind `BOUND` use whatever bounds replay has proved. Neither kind
+  brings a bound of its own, so no certificate can claim a split that is not there.
 """
 
 from __future__ import annotations

@@ -167,6 +167,7 @@ class SpecTree:
         require(root == (self.parent == -1), "roots are the nodes without a parent")
         require(np.array_equal(self.unit[root], np.arange(regions)), "not one root per region, in order")
         require((self.parent[~root] >= 0) & (self.parent[~root] < rows[~root]), "a parent after its child")
+        require(np.isin(self.refresh, (0, 1)), "an unknown recipe for bounds")
         require(self.refresh[root] == 1, "a root without its own bounds")
         require(np.isfinite(self.at), "a split at no finite number")
         axis = self.unit[self.kind == Kind.INPUT]

@@ -325,7 +325,10 @@ class Search:
             self.statistics.worst = float(least[remaining].min())
         if self._refreshes:
             depth = self._tree.column("depth")[batch.node]
-            refresh[batch.node[~remaining | (depth % REFRESH_EVERY == 0)]] = 1
+            # a certificate was reached on the node's own bounds: replay needs them too
+            claimed = np.zeros(len(batch.node), bool)
+            claimed[batch.owner[batch.closed]] = True
+            refresh[batch.node[claimed | (depth % REFRESH_EVERY == 0)]] = 1
         self._set_aside(batch, batch.open[batch.stuck[batch.open]])
 
     def _set_aside(self, batch: Batch, pairs: Index) -> None:
