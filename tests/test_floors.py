@@ -18,7 +18,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("search", "store"),
     ("incremental",),
     ("memory",),
-    ("verify",),
+    ("verification",),
     ("cli",),
     ("__main__",),
 )

@@ -14,7 +14,7 @@ import ivan
 from ivan.errors import MismatchError
 from ivan.store import ProofStore
 from ivan.verdict import Verdict
-from ivan.verify import Listener
+from ivan.verification import Listener
 
 
 class Told(Listener):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ivan.network.onnx_reader import read_network as load_network
     from ivan.verdict import Verdict
-    from ivan.verify import Outcome, verify
+    from ivan.verification import Outcome, verify
     from ivan.vnnlib import read_query as load_query
 
 __version__ = "0.1.0"
@@ -22,11 +22,11 @@ __version__ = "0.1.0"
 __all__ = ["Outcome", "Verdict", "__version__", "load_network", "load_query", "verify"]
 
 _HOMES = {
-    "Outcome": ("ivan.verify", "Outcome"),
+    "Outcome": ("ivan.verification", "Outcome"),
     "Verdict": ("ivan.verdict", "Verdict"),
     "load_network": ("ivan.network.onnx_reader", "read_network"),
     "load_query": ("ivan.vnnlib", "read_query"),
-    "verify": ("ivan.verify", "verify"),
+    "verify": ("ivan.verification", "verify"),
 }
 
 
@@ -37,5 +37,5 @@ def __getattr__(name: str) -> object:
 
     module, attribute = _HOMES[name]
     value = getattr(import_module(module), attribute)
-    globals()[name] = value  # `ivan.verify` is the function, although importing it binds the module of that name
+    globals()[name] = value
     return value

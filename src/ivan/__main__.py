@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
 from typing import NoReturn
 
 STARTED = time.monotonic() - time.process_time()
@@ -38,7 +37,7 @@ def _open_closed_streams() -> None:
     """Where a shell closed stdout or stderr (`>&-`), Python has None and the next file would take its number."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - open as long as the process lives
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
 
 
 def _end(code: int) -> NoReturn:

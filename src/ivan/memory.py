@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 import ivan
+from ivan.deadline import Deadline
 from ivan.errors import MismatchError, ProofError, StoreError
 from ivan.network.compare import distance_to, weights, weights_bytes
 from ivan.network.onnx_reader import Model
@@ -32,6 +33,9 @@ Warn = Callable[[str, str | None], None]
 """Takes a warning and a hint."""
 
 T = TypeVar("T")
+
+MOST_PATIENCE = 5.0
+"""Seconds to wait for a store that another process holds."""
 
 CANDIDATES = 16
 """Stored versions among which the nearest is looked for."""
@@ -73,11 +77,18 @@ class Memory:
         self._store, self._model, self._problem, self._warn = store, model, problem, warn
 
     @classmethod
-    def open(cls, location: str | None, model: Model, problem: Problem, warn: Warn) -> Memory | None:
-        """Opens the store; None, and a warning, where that is not possible."""
+    def open(
+        cls, location: str | None, model: Model, problem: Problem, deadline: Deadline, warn: Warn
+    ) -> Memory | None:
+        """Opens the store; None, and a warning, where that is not possible.
+
+        A store that another process holds is waited for, for a share of the time that is left.
+        """
         warn = _once(warn)  # several look-ups may meet the same damage
         try:
-            store = load_store().open(location, warn=lambda line: warn(line, None))
+            store = load_store().open(
+                location, patience=min(MOST_PATIENCE, 0.2 * deadline.left()), warn=lambda line: warn(line, None)
+            )
         except StoreError as error:
             warn(f"{error.message}; going on without stored proofs", error.hint)
             return None

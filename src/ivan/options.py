@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from ivan.digest import digest
-
 
 def _knob(
     default: Any, help_text: str, *, minimum: float | None = None, maximum: float | None = None, proof: bool = False
@@ -29,6 +27,8 @@ class Options:
 
     def digest(self) -> str:
         """Names the knobs that change a proof: SHA-256 over their names and values."""
+        from ivan.digest import digest  # which imports numpy: help texts do without
+
         shaping = [[f.name, getattr(self, f.name)] for f in fields(self) if f.metadata["proof"]]
         return digest("options 1", shaping)
 

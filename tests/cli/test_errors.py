@@ -175,7 +175,7 @@ def test_a_bug_is_exit_code_four_and_never_a_verdict(
     def broken(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("ivan.verify.build_problem", broken)
+    monkeypatch.setattr("ivan.verification.build_problem", broken)
     done = ivan.verify("model.onnx", "holds.vnnlib")
     assert (done.code, done.out) == (4, "")
     first, second = done.err.splitlines()

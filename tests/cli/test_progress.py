@@ -15,7 +15,7 @@ from ivan.cli import progress
 from ivan.cli.progress import LiveLine, Talk, talk
 from ivan.search import Statistics
 from ivan.verdict import Verdict
-from ivan.verify import Outcome
+from ivan.verification import Outcome
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are those of POSIX")
 
@@ -97,7 +97,7 @@ def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch, variable: str, c
     assert screen(done.out)[0].startswith("error: nosuch.onnx")
 
 
-# -- the talk itself ----------------------------------------------------------------------------------------------------
+# -- the talk itself ---------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import click
 
 from ivan.cli.style import styled
 from ivan.search import Statistics
-from ivan.verify import Listener, Outcome
+from ivan.verification import Listener, Outcome
 
 _EVERY = 0.1
 """Seconds between two states of the live line."""
@@ -133,7 +133,7 @@ class LiveLine(Talk):
             if text:
                 width = _columns() - 1
                 text = styled(text if len(text) <= width else text[: width - 1] + "\N{HORIZONTAL ELLIPSIS}", dim=True)
-            click.echo(f"\r{_ERASE}{text}", err=True, nl=False)
+            click.echo(f"\r{_ERASE}{text}", err=True, nl=False, color=True)
 
 
 def _columns() -> int:

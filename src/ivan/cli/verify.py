@@ -18,7 +18,7 @@ from ivan.options import knob
 
 if TYPE_CHECKING:
     from ivan.cli.progress import Talk
-    from ivan.verify import Outcome
+    from ivan.verification import Outcome
 
 MARGIN = 0.15
 """Seconds before the deadline at which the search stops, so that the answer stands in time."""
@@ -126,7 +126,7 @@ def verify(
         from ivan.cli.answer import answer, assignment
         from ivan.cli.progress import talk
         from ivan.options import Options
-        from ivan.verify import verify as decide
+        from ivan.verification import verify as decide
 
         def say(outcome: Outcome) -> None:
             text = answer(outcome.verdict, outcome.witness, outcome.vnnlib_version)

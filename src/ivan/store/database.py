@@ -27,7 +27,7 @@ from ivan.errors import InternalError, StoreError
 from ivan.store.location import MEMORY, resolve, shown_location
 
 BUSY_SECONDS = 5.0
-"""how long a writer waits for its turn"""
+"""how long to wait for one's turn, by default"""
 
 # The beginning of SQLite's error code -> what is wrong, what to do. {file} is the location.
 _SQLITE_ERRORS = {
@@ -54,7 +54,16 @@ class Database:
         read_only: nothing can be saved.
     """
 
-    def __init__(self, engine: Engine, location: str, *, file: Path | None = None, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        location: str,
+        *,
+        file: Path | None = None,
+        read_only: bool = False,
+        patience: float = 0.0,
+    ) -> None:
+        self._patience = patience
         self.engine, self.location, self.file, self.read_only = engine, location, file, read_only
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._writer = engine.execution_options(ivan_write=True)
@@ -62,22 +71,24 @@ class Database:
             event.listen(engine, "begin", _begin)
 
     @classmethod
-    def open(cls, location: str | Path | None, *, create: bool = True) -> Database:
+    def open(cls, location: str | Path | None, *, create: bool = True, patience: float | None = None) -> Database:
         """Opens the database, without looking at its schema.
 
         Args:
             location: a path, an SQLAlchemy URL, or None for the default.
             create: make a missing file, with its folders. They are made for an explicit path too, because a folder that
                 is empty before the first run (a fresh CI cache) is the common case; whoever only reads passes False.
+            patience: seconds to wait for a file that another process holds; None for BUSY_SECONDS.
 
         Raises:
             StoreError: it cannot be opened, or is missing and not to be created.
         """
         target, shown = resolve(location), shown_location(location)
+        patience = BUSY_SECONDS if patience is None else patience
         if isinstance(target, Path):
-            return cls._open_file(target, create=create)
+            return cls._open_file(target, create=create, patience=patience)
         if target == MEMORY:
-            return cls(_sqlite_engine(":memory:", pool=StaticPool), shown)
+            return cls(_sqlite_engine(":memory:", patience, pool=StaticPool), shown)
         with translated(shown):
             try:
                 return cls(create_engine(target, pool_pre_ping=True), shown)
@@ -87,7 +98,7 @@ class Database:
                 ) from error
 
     @classmethod
-    def _open_file(cls, path: Path, *, create: bool) -> Database:
+    def _open_file(cls, path: Path, *, create: bool, patience: float) -> Database:
         try:
             if path.is_dir():
                 raise StoreError(
@@ -102,8 +113,8 @@ class Database:
                 f"{path}: the proof store cannot be opened: {error.strerror}", hint="choose another place with --store"
             ) from error
         if not exists or (_writable(path) and _writable(path.parent)):
-            return cls(_sqlite_engine(_uri(path, "mode=rwc")), str(path), file=path)
-        return cls(_read_only_engine(path), str(path), file=path, read_only=True)
+            return cls(_sqlite_engine(_uri(path, "mode=rwc"), patience), str(path), file=path, patience=patience)
+        return cls(_read_only_engine(path, patience), str(path), file=path, read_only=True)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -150,7 +161,7 @@ class Database:
         """
         if self.file is None:
             return
-        deadline = time.monotonic() + BUSY_SECONDS
+        deadline = time.monotonic() + self._patience
         while True:
             with translated(self.location), closing(self.engine.raw_connection()) as raw:
                 try:
@@ -233,10 +244,10 @@ def _writable(path: Path) -> bool:
     return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
-def _sqlite_engine(uri: str, *, pool: type[QueuePool | StaticPool] = QueuePool) -> Engine:
+def _sqlite_engine(uri: str, patience: float, *, pool: type[QueuePool | StaticPool] = QueuePool) -> Engine:
     def connect() -> sqlite3.Connection:
         # No implicit transactions (`isolation_level=None`): the "begin" event says which kind each one is.
-        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(uri, uri=True, timeout=patience, isolation_level=None, check_same_thread=False)
         # Damaged text is still text: one broken row is passed over, where an exception would end the whole query.
         connection.text_factory = lambda text: text.decode(errors="replace")
         try:
@@ -255,11 +266,11 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-def _read_only_engine(path: Path) -> Engine:
+def _read_only_engine(path: Path, patience: float) -> Engine:
     uri = _uri(path, "mode=ro")
     with translated(str(path)):
         try:
-            with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as trial:
+            with closing(sqlite3.connect(uri, uri=True, timeout=patience)) as trial:
                 trial.execute("SELECT count(*) FROM sqlite_master")
         except sqlite3.OperationalError as error:
             log = path.with_name(path.name + "-wal")
@@ -267,4 +278,4 @@ def _read_only_engine(path: Path) -> Engine:
             if not no_log_possible or not os.access(path, os.R_OK) or (log.exists() and log.stat().st_size):
                 raise
             uri = _uri(path, "mode=ro&immutable=1")
-    return _sqlite_engine(uri)
+    return _sqlite_engine(uri, patience)

@@ -49,7 +49,12 @@ class ProofStore:
 
     @classmethod
     def open(
-        cls, location: str | Path | None = None, *, create: bool = True, warn: Callable[[str], None] | None = None
+        cls,
+        location: str | Path | None = None,
+        *,
+        create: bool = True,
+        patience: float | None = None,
+        warn: Callable[[str], None] | None = None,
     ) -> ProofStore:
         """Opens a store, and makes or upgrades it where needed.
 
@@ -58,12 +63,13 @@ class ProofStore:
         Args:
             location: a path, an SQLAlchemy URL, or None for IVAN_STORE, else the user's cache directory.
             create: make a missing file, with its folders; whoever only reads wants a mistyped path to be an error.
+            patience: seconds to wait for a file that another process holds; None for a few.
             warn: receives one line for each damaged run; the logger `ivan.store` by default.
 
         Raises:
             StoreError: it is missing (and not to be made), locked, damaged, of a newer version, or no proof store.
         """
-        database = Database.open(location, create=create)
+        database = Database.open(location, create=create, patience=patience)
         try:
             prepare(database)
         except BaseException:

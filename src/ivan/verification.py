@@ -9,13 +9,11 @@ on a stored run of the same model and property whose checksum holds; `sat` rests
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import PathLike, fspath
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -199,7 +197,9 @@ class _Verification:
         try:
             if with_store:
                 with self._phase("store"):
-                    self._memory = Memory.open(location, self._model, self._problem, self._listener.warned)
+                    self._memory = Memory.open(
+                        location, self._model, self._problem, self._deadline, self._listener.warned
+                    )
                     self._outcome.network_digest = self._model.network.digest
                     self._outcome.property_digest = self._query.digest
             found = self._decide(base, fresh=fresh, recheck=recheck)
@@ -348,13 +348,3 @@ class _Verification:
             outcome.save_seconds = time.monotonic() - start
         outcome.seconds = time.monotonic() - self._began
         return outcome
-
-
-class _Callable(ModuleType):
-    """`ivan.verify` is the public function, but whoever imports from this module binds the module to that name."""
-
-    def __call__(self, *arguments: Any, **named: Any) -> Outcome:
-        return verify(*arguments, **named)
-
-
-sys.modules[__name__].__class__ = _Callable

@@ -1,0 +1,61 @@
+"""What is not needed is not loaded: importing the large libraries takes longer than many a query."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.questions import HOLDS, small
+
+_HEAVY = ("numpy", "onnx", "onnxruntime", "scipy", "sqlalchemy", "alembic", "rich", "highspy", "click")
+
+_SCRIPT = """
+import sys
+{body}
+loaded = [name for name in {names!r} if name in sys.modules]
+print(*loaded, sep=",", file=sys.stderr)
+"""
+
+
+def loaded(body: str, folder: Path) -> set[str]:
+    """Which of the large libraries a script has loaded by its end."""
+    script = _SCRIPT.format(body=body, names=_HEAVY)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, timeout=60, check=True
+    )
+    return set(filter(None, done.stderr.strip().split(",")))
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    (tmp_path / "model.onnx").write_bytes(small())
+    (tmp_path / "holds.vnnlib").write_text(HOLDS)
+    return tmp_path
+
+
+def command(*arguments: str) -> str:
+    return f"from ivan.cli.main import run\nassert run({list(arguments)!r}) == 0"
+
+
+def test_importing_the_package_loads_nothing(here: Path) -> None:
+    assert loaded("import ivan; ivan.__version__", here) == set()
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_version_and_help_load_the_command_line_alone(here: Path, option: str) -> None:
+    assert loaded(command(option), here) == {"click"}
+
+
+def test_without_a_store_a_dense_model_loads_no_database_and_no_solver(here: Path) -> None:
+    used = loaded(command("verify", "model.onnx", "holds.vnnlib", "--no-store"), here)
+    assert used == {"click", "numpy", "onnx", "onnxruntime"}
+
+
+def test_with_a_store_a_dense_model_loads_no_solver_and_no_widgets(here: Path) -> None:
+    used = loaded(command("verify", "model.onnx", "holds.vnnlib", "--store", "proofs.sqlite"), here)
+    assert "sqlalchemy" in used
+    assert not used & {"scipy", "rich", "highspy"}
+    again = loaded(command("verify", "model.onnx", "holds.vnnlib", "--store", "proofs.sqlite"), here)
+    assert not again & {"scipy", "rich", "highspy", "alembic"}

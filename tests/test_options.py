@@ -1,0 +1,38 @@
+"""Every knob is described once, and only knobs that shape a proof tell stored runs apart."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import pytest
+
+from ivan.cli.verify import verify
+from ivan.options import Options, knob
+
+KNOBS = [f.name for f in fields(Options)]
+
+
+@pytest.mark.parametrize("name", KNOBS)
+def test_every_knob_is_described_and_its_default_is_in_range(name: str) -> None:
+    facts = knob(name)
+    assert facts["help"].endswith(".")
+    assert facts["default"] == getattr(Options(), name)
+    if facts["default"] is not None:
+        assert facts["minimum"] is None or facts["default"] >= facts["minimum"]
+        assert facts["maximum"] is None or facts["default"] <= facts["maximum"]
+
+
+@pytest.mark.parametrize("name", KNOBS)
+def test_only_knobs_that_shape_a_proof_change_the_digest(name: str) -> None:
+    changed = replace(Options(), **{name: 17})
+    assert (changed.digest() != Options().digest()) == knob(name)["proof"]
+
+
+def test_the_command_line_takes_its_knobs_from_the_table() -> None:
+    shown = {parameter.name: parameter for parameter in verify.params if parameter.name in KNOBS}
+    assert {"timeout", "threads", "seed"} <= set(shown)
+    for name, option in shown.items():
+        facts = knob(name)
+        assert option.default == facts["default"]
+        assert option.help == facts["help"]  # type: ignore[attr-defined]
+        assert (option.type.min, option.type.max) == (facts["minimum"], facts["maximum"])  # type: ignore[attr-defined]

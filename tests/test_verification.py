@@ -1,0 +1,166 @@
+"""The Python API: what a script sees, and the order in which a verification goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.questions import FAILS, HARD, HOLDS, box, small
+
+import ivan
+from ivan.deadline import Deadline
+from ivan.errors import MismatchError, ModelError, PropertyError
+from ivan.options import Options
+from ivan.proof.codec import encode
+from ivan.search import Statistics
+from ivan.verification import Listener, Outcome, verify
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(small())
+    return path
+
+
+@pytest.fixture
+def holds(tmp_path: Path) -> Path:
+    path = tmp_path / "holds.vnnlib"
+    path.write_text(HOLDS)
+    return path
+
+
+@pytest.fixture
+def fails(tmp_path: Path) -> Path:
+    path = tmp_path / "fails.vnnlib"
+    path.write_text(FAILS)
+    return path
+
+
+def test_the_package_offers_what_it_lists() -> None:
+    for name in ivan.__all__:
+        assert getattr(ivan, name) is not None
+    assert ivan.Outcome is Outcome
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = ivan.nothing  # type: ignore[attr-defined]
+
+
+def test_the_function_can_be_called_whatever_was_imported_first(model: Path, holds: Path) -> None:
+    assert ivan.verify(model, holds, store=False).verdict is verify(model, holds, store=False).verdict
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_files_are_paths_or_strings(model: Path, holds: Path, kind: type) -> None:
+    assert ivan.verify(kind(model), kind(holds), store=False).verdict is ivan.Verdict.UNSAT
+
+
+def test_an_unsat_outcome_carries_its_proof(model: Path, holds: Path) -> None:
+    outcome = ivan.verify(model, holds)
+    assert outcome.verdict is ivan.Verdict.UNSAT
+    assert outcome.verdict.decided
+    assert outcome.witness is None
+    assert outcome.proof is not None
+    assert outcome.proof.complete
+    assert len(outcome.proof.tree.leaves) == outcome.leaves > 1
+    assert len(outcome.network_digest) == len(outcome.property_digest) == 64
+
+
+def test_a_sat_outcome_carries_a_witness_of_the_network_and_the_query(model: Path, fails: Path) -> None:
+    outcome = ivan.verify(model, fails, store=False)
+    network, query = ivan.load_network(model), ivan.load_query(fails)
+    assert outcome.verdict is ivan.Verdict.SAT
+    assert outcome.proof is None
+    assert outcome.witness is not None
+    x, y = outcome.witness.inputs, outcome.witness.outputs
+    assert x.shape == (network.inputs,) == (query.inputs,)
+    assert np.allclose(network(x[None])[0], y, atol=1e-5)
+    assert y[0] >= 2.1
+
+
+def test_the_timeout_is_kept(tmp_path: Path) -> None:
+    build, query = HARD["boxes"]
+    (tmp_path / "hard.onnx").write_bytes(build())
+    (tmp_path / "hard.vnnlib").write_text(query)
+    outcome = ivan.verify(tmp_path / "hard.onnx", tmp_path / "hard.vnnlib", timeout=0.4, store=False)
+    assert outcome.verdict is ivan.Verdict.TIMEOUT
+    assert outcome.proof is not None
+    assert not outcome.proof.complete
+
+
+def test_the_sooner_of_timeout_and_deadline_ends_the_run(model: Path, holds: Path) -> None:
+    assert ivan.verify(model, holds, timeout=60, deadline=Deadline.after(0)).verdict is ivan.Verdict.TIMEOUT
+    assert ivan.verify(model, holds, timeout=0, deadline=Deadline.after(60)).verdict is ivan.Verdict.TIMEOUT
+
+
+def test_without_a_store_nothing_is_written(model: Path, holds: Path, no_real_store: Path) -> None:
+    assert ivan.verify(model, holds, store=False).run is None
+    assert not no_real_store.parent.exists()
+    assert ivan.verify(model, holds).run == 1
+    assert no_real_store.exists()
+
+
+def test_the_number_of_threads_does_not_change_the_proof(model: Path, holds: Path) -> None:
+    proofs = [ivan.verify(model, holds, store=False, options=Options(threads=count)).proof for count in (1, 2, 3)]
+    first, *others = (encode(proof) for proof in proofs if proof is not None)
+    assert others == [first, first]
+
+
+def test_without_an_attack_the_search_finds_the_counterexample(model: Path, fails: Path) -> None:
+    outcome = ivan.verify(model, fails, store=False, options=Options(attack_restarts=0, attack_steps=0))
+    assert outcome.verdict is ivan.Verdict.SAT
+    assert outcome.witness is not None
+
+
+class Diary(Listener):
+    """Keeps what it is told, in order."""
+
+    def __init__(self, saved: Path) -> None:
+        self.saved = saved
+        self.told: list[str] = []
+
+    def phase(self, name: str) -> None:
+        self.told.append(name)
+
+    def searched(self, statistics: Statistics) -> None:
+        assert statistics.domains > 0
+        self.told.append("searched")
+
+    def answered(self, outcome: Outcome) -> None:
+        assert outcome.run is None  # the answer comes first, then it is saved
+        self.told.append(outcome.verdict.value)
+
+
+def test_a_listener_hears_the_phases_and_the_answer_before_it_is_saved(
+    model: Path, holds: Path, no_real_store: Path
+) -> None:
+    diary = Diary(no_real_store)
+    outcome = ivan.verify(model, holds, listener=diary)
+    order = list(dict.fromkeys(diary.told))
+    assert order == ["read", "store", "check", "attack", "search", "searched", "unsat"]
+    assert outcome.run == 1
+    assert set(outcome.phases) == {"read", "store", "check", "attack", "search"}
+    assert sum(outcome.phases.values()) <= outcome.seconds
+
+
+def test_a_region_without_inputs_is_unsat_without_a_search(model: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.vnnlib"
+    empty.write_text(box(3, "(<= X_0 -2)"))
+    outcome = ivan.verify(model, empty)
+    assert (outcome.verdict, outcome.statistics.domains) == (ivan.Verdict.UNSAT, 0)
+    again = ivan.verify(model, empty)
+    assert (again.verdict, again.exact) == (ivan.Verdict.UNSAT, True)
+
+
+def test_errors_are_raised_and_not_printed(
+    model: Path, holds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ModelError):
+        ivan.verify(tmp_path / "nosuch.onnx", holds)
+    with pytest.raises(PropertyError):
+        ivan.verify(model, tmp_path / "nosuch.vnnlib")
+    wide = tmp_path / "wide.vnnlib"
+    wide.write_text(box(4, "(>= Y_0 1)"))
+    with pytest.raises(MismatchError):
+        ivan.verify(model, wide)
+    assert capsys.readouterr() == ("", "")
