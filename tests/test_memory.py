@@ -266,3 +266,16 @@ def test_a_run_of_an_incompatible_version_is_passed_over(desk: Desk, monkeypatch
     monkeypatch.undo()
     assert fresh(desk.ask(small()))
     desk.ask(nudged(small(), 1e-4))
+
+
+def test_an_answer_of_another_release_is_replayed_before_it_is_repeated(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = ivan.__version__.split(".")
+    monkeypatch.setattr(ivan, "__version__", ".".join([release[0], str(int(release[1]) + 1), "0"]))
+    desk.ask(small())
+    monkeypatch.undo()
+    again = desk.ask(small())
+    assert not again.exact
+    assert again.base_run is not None
+    assert again.reused_leaves == again.base_leaves > 0

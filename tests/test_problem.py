@@ -181,3 +181,15 @@ def test_numbers_beyond_float64_are_refused(assertions, precision):
     with pytest.raises(PropertyError, match=r"property\.vnnlib: .* beyond what float(32|64) can hold") as caught:
         build(assertions, precision)
     assert caught.value.hint
+
+
+def test_boxes_that_round_alike_but_admit_other_inputs_are_regions_of_their_own() -> None:
+    network = dense(np.random.default_rng(0), (1, 2, 1))
+    query = parse_query(
+        "(declare-const X_0 Real)(declare-const Y_0 Real)(assert (<= X_0 1))"
+        "(assert (or (and (>= X_0 0.5) (<= Y_0 -1)) (and (>= X_0 0.50000000000000000001) (<= Y_0 0.5))))"
+    )
+    problem = build_problem(query, network)
+    assert len(problem.regions) == 2
+    assert problem.regions[0].lower == problem.regions[1].lower
+    assert problem.regions[0].inner_lower[0] == 0.5 < problem.regions[1].inner_lower[0]

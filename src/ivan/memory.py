@@ -110,7 +110,7 @@ class Memory:
         return self._guarded(self._exact)
 
     def _exact(self) -> tuple[StoredRun, Witness | None] | None:
-        run = self._store.exact(self._network, self._property, compatible=_compatible)
+        run = self._store.exact(self._network, self._property, compatible=_trusted)
         if run is None:
             return None
         witness = self._store.witness(run.id) if run.verdict == Verdict.SAT.value else None
@@ -281,8 +281,13 @@ def _once(warn: Warn) -> Warn:
     return first
 
 
+def _trusted(run: StoredRun) -> bool:
+    """Is the run's verdict to be believed as it stands? Only one of this very release, up to its last number."""
+    return _compatible(run) and run.version.split(".")[:2] == ivan.__version__.split(".")[:2]
+
+
 def _compatible(run: StoredRun) -> bool:
-    """Can this version of the tool trust the run? Same first number of the version, same proof format."""
+    """Can the run's proof be read? It is replayed before it is believed, so an older release's will do."""
     major = run.version.split(".")[0] == ivan.__version__.split(".")[0]
     return major and (run.format is None or run.format == FORMAT)
 

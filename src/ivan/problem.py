@@ -6,7 +6,7 @@ the same box form a region: they share one tree and are bounded together.
 
 Numbers turn from rationals into float64 here, always outwards: the proved box is the hull of the decimal box and of its
 bounds rounded to the model's precision, right-hand sides are rounded up, and the half unit of error in a coefficient is
-absorbed where it is first used (bounds/backward.py).
+absorbed where it is first used (bounds/objective.py).
 """
 
 from __future__ import annotations
@@ -151,7 +151,8 @@ def build_problem(query: Query, network: Network) -> Problem:
         identity = (id(conjunction.lower), id(conjunction.upper))
         if identity not in boxes:
             region = _region(conjunction, query, precision)
-            key = region.lower.tobytes() + region.upper.tobytes()
+            sides = (region.lower, region.upper, region.inner_lower, region.inner_upper)
+            key = b"".join(side.tobytes() for side in sides)
             if key not in known:
                 known[key] = len(regions)
                 regions.append(region)

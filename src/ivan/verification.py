@@ -210,6 +210,7 @@ class _Verification:
 
     def _decide(self, base: str | None, *, fresh: bool, recheck: bool) -> Verdict:
         try:
+            named = self._named(base)
             if self._memory is not None and not fresh and not recheck and self._known():
                 return self._outcome.verdict
             self._checked_runtime()
@@ -220,7 +221,7 @@ class _Verification:
             if self._memory is not None and not fresh:
                 if self._old_witness():
                     return Verdict.SAT
-                reused = self._reused(base)
+                reused = self._reused(named) if base is not None else self._reused(self._best_base())
                 if reused is not None:
                     if reused.witness is not None:
                         self._outcome.witness = reused.witness
@@ -266,15 +267,21 @@ class _Verification:
                 return True
         return False
 
-    def _reused(self, base: str | None) -> Reused | None:
-        """The best stored proof, replayed: this question's own, or that of the version named or nearest."""
+    def _named(self, base: str | None) -> Base | None:
+        """The proof of the version that the user names; looked for first, so that a wrong name is always an error."""
+        if self._memory is None or base is None:
+            return None
+        with self._phase("store"):
+            return self._memory.named(base)
+
+    def _best_base(self) -> Base | None:
+        """This question's own proof, or that of the nearest version."""
         assert self._memory is not None
         with self._phase("store"):
-            chosen: Base | None
-            if base is not None:
-                chosen = self._memory.named(base)
-            else:
-                chosen = self._memory.own_proof() or self._memory.nearest()
+            return self._memory.own_proof() or self._memory.nearest()
+
+    def _reused(self, chosen: Base | None) -> Reused | None:
+        """A stored proof, replayed."""
         if chosen is None:
             return None
         total = len(chosen.proof.certificates)

@@ -187,3 +187,11 @@ def test_a_base_is_named_by_file_or_digest(ivan: Shell, here: Path) -> None:
         (here / "next.onnx").write_bytes(nudged(small(), 1e-4, seed=number))
         report = ivan.report("next.onnx", "holds.vnnlib", "--base", base)
         assert (report["base_run"], report["base_name"]) == (old["run"], "model.onnx")
+
+
+def test_a_base_that_is_not_there_is_an_error_even_when_the_answer_is_stored(ivan: Shell, store: Path) -> None:
+    assert ivan.report("model.onnx", "holds.vnnlib", "--store", store)["exact"]
+    done = ivan.verify("model.onnx", "holds.vnnlib", "--store", store, "--base", "nosuch.onnx")
+    assert done.code == 2
+    assert done.out == ""
+    assert "--base nosuch.onnx" in done.err

@@ -72,3 +72,12 @@ def test_the_allowance_shrinks_with_the_precision(model):
     coarse, fine = (rounding(model.network, x, unit, np.random.default_rng(0)) for unit in (2.0**-23, 2.0**-33))
     assert np.all(fine > 0)
     np.testing.assert_allclose(coarse / fine, 2.0**10, rtol=0.05)
+
+
+def test_a_model_whose_outputs_overflow_is_refused_by_that_name(tmp_path):
+    graph, path = Graph(), tmp_path / "model.onnx"
+    huge = np.full((1, 1), 1e30, np.float32)
+    path.write_bytes(graph.model({"x": [1, 1]}, [graph.node("MatMul", graph.node("MatMul", "x", huge), huge)]))
+    model = read_model(path)
+    with pytest.raises(ModelError, match="leave float32"):
+        self_check(model.network, Runtime(model.data), np.ones(1), np.ones(1), np.random.default_rng(0))

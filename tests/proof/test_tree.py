@@ -36,6 +36,17 @@ def with_cell(column: str, row: int, value: float) -> SpecTree:
     return replace(tree, **{column: cells})
 
 
+def root_behind() -> SpecTree:
+    """Two regions, the second one's root behind a split of the first."""
+    tree = well_formed()
+    order = np.array([0, 2, 3, 1, *range(4, len(tree))])
+    place = np.argsort(order)
+    columns: dict[str, Any] = {name: getattr(tree, name)[order] for name in vars(tree)}
+    parent = columns["parent"]
+    columns["parent"] = np.where(parent >= 0, place[parent], -1).astype(np.int32)
+    return SpecTree(**columns)
+
+
 def with_row(row: int) -> SpecTree:
     """The tree with one row once more at its end."""
     tree = well_formed()
@@ -54,6 +65,7 @@ MALFORMED: dict[str, tuple[Callable[[], SpecTree], str]] = {
     "an unknown state": (lambda: with_cell("state", 2, 3), "unknown state"),
     "a root with a parent": (lambda: with_cell("kind", 2, Kind.ROOT), "roots are"),
     "an inner node without a parent": (lambda: with_cell("parent", 2, -1), "roots are"),
+    "a root behind another region's nodes": (root_behind, "not one root per region, in front"),
     "roots out of order": (lambda: with_cell("unit", 0, 1), "one root per region"),
     "a region too few": (lambda: without_row(1), "one root per region"),
     "a parent after its child": (lambda: with_cell("parent", 4, 5), "a parent after its child"),

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.bounds.objective import Objective
-from ivan.bounds.parallel import map_chunks, threads
+from ivan.bounds.parallel import WIDE, map_chunks, threads
 from ivan.bounds.rigorous import UNIT, down, gamma
 from ivan.deadline import NEVER, Deadline
 from ivan.network.activations import Identity
@@ -256,7 +256,8 @@ def bound_units(
         forms = sweep(enclosure, Rows(np.tile(rows, 2), coefficients, constant, error))
         return forms.bound[:count], -forms.bound[count:]
 
-    parts = map_chunks(both_ways, _chunks(len(owner), 2 * _widest(enclosure.network)))
+    width = _widest(enclosure.network)
+    parts = map_chunks(both_ways, _chunks(len(owner), 2 * width), width)
     return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
 
@@ -293,7 +294,8 @@ def bound_outputs(
         chosen = None if advice is None else advice.take(part)
         return sweep(enclosure, Rows(rows, coefficients, constant, error), chosen, keep=keep)
 
-    return Forms.concatenate(map_chunks(one, _chunks(len(owner), _widest(enclosure.network))))
+    width = _widest(enclosure.network)
+    return Forms.concatenate(map_chunks(one, _chunks(len(owner), width), width))
 
 
 FEWEST_ROWS = 16
@@ -307,6 +309,6 @@ def _widest(network: Network) -> int:
 def _chunks(count: int, width: int) -> list[slice]:
     """Slices of at most CHUNK numbers, at least one per thread when there is work for all of them."""
     size = max(FEWEST_ROWS, CHUNK // width)
-    if count > 64 * threads():
+    if count > 64 * threads() and width >= WIDE:
         size = min(size, -(-count // threads()))
     return [slice(at, min(at + size, count)) for at in range(0, count, size)] or [slice(0, 0)]

@@ -1,4 +1,4 @@
-"""One batch of certificates against one batch of domains: the single place where a claim becomes a bound."""
+"""One batch of certificates against one batch of domains: does each claim hold?"""
 
 from __future__ import annotations
 

@@ -40,9 +40,13 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def map_chunks(task: Callable[[T], R], chunks: Sequence[T]) -> list[R]:
-    """task(chunk) of every chunk, in order."""
-    if _pool is None or len(chunks) < 2:
+WIDE = 256
+"""Neurons in a network's widest layer from which threads pay: on smaller arrays they queue for the interpreter."""
+
+
+def map_chunks(task: Callable[[T], R], chunks: Sequence[T], width: int) -> list[R]:
+    """task(chunk) of every chunk, in order; on several threads where `width`, the numbers in a row, is WIDE or more."""
+    if _pool is None or len(chunks) < 2 or width < WIDE:
         return [task(chunk) for chunk in chunks]
     return list(_pool.map(task, chunks))
 

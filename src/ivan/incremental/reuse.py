@@ -94,12 +94,11 @@ def reuse(
 
 def seed_of(proof: Proof, replayed: Replayed) -> Seed:
     """The certificates that hold, and the open leaves in the order of suspicion, most suspicious last."""
-    nearest = np.full(len(proof.tree), -np.inf)
     failed = ~replayed.holds
     # how far a leaf's certificates miss; a leaf without any is as suspicious as can be
     missing = np.full(len(proof.tree), np.inf)
     np.minimum.at(missing, proof.certificates.node[failed], replayed.bound[failed])
-    nearest = np.where(np.isinf(missing), nearest, missing)
+    nearest = np.where(np.isinf(missing), -np.inf, missing)
     order = np.lexsort((replayed.case, replayed.leaf, -nearest[replayed.leaf]))
     kept = proof.certificates.take(np.flatnonzero(replayed.holds))
     return Seed(

@@ -98,6 +98,11 @@ def self_check(network: Network, runtime: Runtime, lower: Array, upper: Array, r
     expected = network(points)
     if actual.shape != expected.shape:
         raise _misread(network, f"{expected.shape[1]} outputs instead of {actual.shape[1]}")
+    if not np.all(np.isfinite(actual)):
+        raise ModelError(
+            f"{network.name}: the model's outputs leave {runtime.precision.name} inside the property's region",
+            hint="a verdict about numbers that the model cannot compute would mean nothing; check its weights",
+        )
     difference = np.abs(actual - expected)
     # Comparing this way round, a NaN fails.
     if not np.all(difference <= rounding(network, points, float(np.finfo(runtime.precision).eps), rng)):

@@ -7,8 +7,8 @@ or above).
 
 The recipe for intermediate bounds: where `refresh` is set, the bounds of all layers are computed anew for the node's
 own region and intersected with those of the nearest refreshed ancestor; elsewhere that ancestor's bounds are
-inherited, cut by the splits in between. Roots and leaves of input-split trees refresh; a tree of unit splits refreshes
-at its root only.
+inherited, cut by the splits in between. Roots always refresh; below them, input-split trees and unit-split trees of
+small networks refresh where a certificate rests on the bounds and at every few depths in between, other trees nowhere.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ COLUMNS: dict[str, type] = {
 
 @dataclass(frozen=True)
 class SpecTree:
-    """A forest with one root per region; immutable; a parent comes before its children.
+    """A forest; immutable. Row r is the root of region r, and a parent comes before its children.
 
     Attributes:
         parent: (N,) row of the parent, -1 for a root.
@@ -165,7 +165,8 @@ class SpecTree:
         require(np.isin(self.side, list(Side)), "unknown side of a split")
         require(np.isin(self.state, list(State)), "unknown state of a node")
         require(root == (self.parent == -1), "roots are the nodes without a parent")
-        require(np.array_equal(self.unit[root], np.arange(regions)), "not one root per region, in order")
+        require(np.array_equal(np.flatnonzero(root), np.arange(regions)), "not one root per region, in front")
+        require(self.unit[root] == np.arange(regions), "not one root per region, in order")
         require((self.parent[~root] >= 0) & (self.parent[~root] < rows[~root]), "a parent after its child")
         require(np.isin(self.refresh, (0, 1)), "an unknown recipe for bounds")
         require(self.refresh[root] == 1, "a root without its own bounds")

@@ -222,9 +222,9 @@ class Search:
         best = np.full(len(pairs), -1)
         order = np.argsort(forms.bound, kind="stable")
         best[pair[order]] = order  # the strongest row of each pair stands last
-        some = best >= 0
+        some = np.flatnonzero(best >= 0)  # a case without rows, any input of a box, is closed by no bound
         batch.improve(pairs[some], forms, best[some])
-        proved = np.flatnonzero(some & holds(batch.enclosure, owner, objective, forms)[best])
+        proved = some[holds(batch.enclosure, owner, objective, forms)[best[some]]]
         row = best[proved]
         weights = Ragged.from_rows(
             len(row), np.arange(len(row)), {"row": within[row].astype(np.int32), "value": np.ones(len(row))}
@@ -307,6 +307,7 @@ class Search:
         """Takes certificates that hold, and closes their pairs."""
         if len(pairs):
             batch.closed[pairs] = True
+            batch.bound[pairs] = np.maximum(batch.bound[pairs], claims.margin)
             self._certificates.append(claims)
 
     # -- closing and splitting ----------------------------------------------------------------------------------------
@@ -314,15 +315,17 @@ class Search:
     def _settle(self, batch: Batch) -> None:
         """Marks closed nodes, and counts those that nothing more can be done for."""
         state, bound, refresh = (self._tree.column(name) for name in ("state", "bound", "refresh"))
-        least = batch.per_node(batch.open, batch.bound[batch.open])
+        every = np.arange(len(batch.owner))
+        least = np.where(batch.enclosure.empty, np.inf, batch.per_node(every, batch.bound))
+        worst = batch.per_node(batch.open, batch.bound[batch.open])
         remaining = np.zeros(len(batch.node), bool)
         remaining[batch.owner[batch.open]] = True
         closed = batch.node[~remaining]
         state[closed] = State.CLOSED
-        bound[batch.node[remaining]] = least[remaining]
+        bound[batch.node] = np.where(remaining, worst, least)
         self.statistics.closed += len(closed)
         if remaining.any():
-            self.statistics.worst = float(least[remaining].min())
+            self.statistics.worst = float(worst[remaining].min())
         if self._refreshes:
             depth = self._tree.column("depth")[batch.node]
             # a certificate was reached on the node's own bounds: replay needs them too

@@ -19,7 +19,7 @@ def batch_normalization(
     mean: Value,
     variance: Value,
     *,
-    epsilon: float = 1e-5,
+    epsilon: float = float(np.float32(1e-5)),  # as ONNX holds it
     momentum: float = 0.9,
     spatial: int = 1,
     training_mode: int = 0,

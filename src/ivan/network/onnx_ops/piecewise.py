@@ -16,7 +16,7 @@ def relu(node: Node, x: Value) -> Value:
     return node.relu(x) if isinstance(x, Expression) else fold(np.maximum, x, np.zeros((), x.dtype))
 
 
-def leaky_relu(node: Node, x: Value, *, alpha: float = 0.01) -> Value:
+def leaky_relu(node: Node, x: Value, *, alpha: float = float(np.float32(0.01))) -> Value:
     """LeakyRelu: s x + (1 - s) relu(x)."""
     return _leaky(node, lift(x), np.asarray(alpha))
 
@@ -100,7 +100,7 @@ def _limit(node: Node, attribute: float | None, value: Value | None, absent: flo
     return limit
 
 
-def hard_sigmoid(node: Node, x: Value, *, alpha: float = 0.2, beta: float = 0.5) -> Value:
+def hard_sigmoid(node: Node, x: Value, *, alpha: float = float(np.float32(0.2)), beta: float = 0.5) -> Value:
     """HardSigmoid: alpha x + beta, clipped to [0, 1]."""
     line = lift(x).scaled(alpha).plus(np.asarray(beta))
     return clip(node, line, min=0.0, max=1.0)

@@ -29,10 +29,11 @@ from ivan.bounds.replay import replay
 from ivan.network.activations import Relu
 from ivan.network.layers import Layer, Network
 from ivan.network.linear import Dense
-from ivan.problem import Problem
+from ivan.problem import Problem, build_problem
 from ivan.proof import State
 from ivan.search import Search, SearchResult, Seed, Statistics
 from ivan.verdict import Verdict
+from ivan.vnnlib import parse_query
 
 SEEDS = st.integers(0, 2**32 - 1)
 SEARCHES = settings(max_examples=12, deadline=None, derandomize=True)
@@ -226,3 +227,20 @@ def test_progress_is_told_and_counts_add_up():
     assert statistics.closed == len(tree.leaves) == int((tree.state == State.CLOSED).sum())
     assert statistics.splits == int((tree.state == State.SPLIT).sum())
     assert statistics.depth == tree.depth().max()
+
+
+def test_a_case_without_rows_is_decided_by_its_box_alone() -> None:
+    network = dense(np.random.default_rng(0), (2, 3, 1), "float32")
+    everything = parse_query(
+        "(declare-const X_0 Real)(declare-const X_1 Real)(declare-const Y_0 Real)"
+        "(assert (>= X_0 0))(assert (<= X_0 1))(assert (>= X_1 0))(assert (<= X_1 1))"
+    )
+    found = search(build_problem(everything, network))
+    assert found.verdict is Verdict.SAT
+    # no float32 satisfies the first input's constraint exactly: nothing to confirm, and no bound excludes the case
+    nowhere = parse_query(
+        "(declare-const X_0 Real)(declare-const X_1 Real)(declare-const Y_0 Real)"
+        "(assert (<= (* 3 X_0) 0.1))(assert (>= (* 3 X_0) 0.1))(assert (>= X_1 0))(assert (<= X_1 1))"
+    )
+    for by_units in (False, True):
+        assert search(build_problem(nowhere, network), by_units=by_units).verdict is Verdict.UNKNOWN
