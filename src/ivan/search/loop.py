@@ -51,9 +51,9 @@ Progress = Callable[[Statistics], None]
 MOST_SPLIT_INPUTS = 20
 """Inputs that vary up to which boxes are split rather than units."""
 
-REFRESH_EVERY = 3
-"""Depths between nodes whose bounds are handed down. Replay then computes bounds for the leaves and one in seven of the
-inner nodes, and the search loses little by resting on bounds of at most three splits ago (docs/performance.md)."""
+REFRESH_EVERY = 4
+"""Depths between nodes whose bounds are handed down. Replay then computes bounds for the leaves and one in fifteen of
+the inner nodes; the search loses little by resting on bounds of at most four splits ago (docs/performance.md)."""
 
 MOST_REFRESHED_UNITS = 256
 """Units up to which bounds are computed anew below unit splits too: beside the ascent of a domain that is cheap
