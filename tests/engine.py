@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
 from tests import models
@@ -21,8 +22,10 @@ from tests import models
 from ivan.bounds.backward import Forms
 from ivan.bounds.certify import certify
 from ivan.bounds.descend import descend, roots
+from ivan.bounds.domains import Domains
 from ivan.bounds.enclosure import Enclosure, enclose, from_known
 from ivan.bounds.objective import Rows
+from ivan.bounds.refine import apply
 from ivan.deadline import Deadline, OutOfTime
 from ivan.network.activations import Identity, Relu
 from ivan.network.affine import Affine
@@ -30,10 +33,11 @@ from ivan.network.layers import Layer, Network
 from ivan.network.linear import Convolution, Dense, Selection
 from ivan.network.onnx_reader import read_network
 from ivan.problem import Problem, build_problem
-from ivan.proof import Certificates, Kind, MultiplierKind, Proof, Ragged, Side, SpecTree, TreeBuilder
+from ivan.proof import Certificates, Kind, MultiplierKind, Proof, Ragged, Refinements, Side, SpecTree, TreeBuilder
 from ivan.proof.certificate import MULTIPLIER_COLUMNS, SLOPE_COLUMNS, WEIGHT_COLUMNS
+from ivan.proof.refinement import BOUND_COLUMNS, SUPPORT_COLUMNS
 from ivan.proof.tree import COLUMNS
-from ivan.search import Search, SearchResult, Seed
+from ivan.search import Search, SearchResult, Seed, loop
 from ivan.vnnlib import Query, parse_query
 
 Array = NDArray[np.float64]
@@ -171,6 +175,25 @@ def random_problem(rng: Rng, network: Network, *, cases: int = 3, boxes: int = 1
     return problem_of(network, *parts)
 
 
+def hard_problem(
+    rng: Rng, network: Network, *, radius: float, gap: float, cases: int = 2, rows: int = 1, boxes: int = 1
+) -> Problem:
+    """Cases that sampled points stay clear of by `gap` times the rows' ranges; relaxations of wide boxes do not."""
+    parts = []
+    for _ in range(boxes):
+        centre = rng.standard_normal(network.inputs)
+        y = network(points(rng, centre - radius, centre + radius, 2000))
+        wanted = []
+        for _ in range(cases):
+            C = rng.standard_normal((rows, network.outputs))
+            values = y @ C.T
+            middle = np.median(values, axis=0)
+            d = middle + np.max(values - middle, axis=1).min() - gap * np.ptp(values, axis=0)
+            wanted.append([Half(c, float(b)) for c, b in zip(C, d, strict=True)])
+        parts.append(Box(centre - radius, centre + radius, wanted))
+    return problem_of(network, *parts)
+
+
 def points(rng: Rng, lower: Array, upper: Array, count: int = 400) -> Array:
     """Points of a box: half of them anywhere, half of them with most coordinates at an end."""
     share = rng.random((count, len(lower)))
@@ -267,6 +290,43 @@ def random_certificates(
     )  # fmt: skip
 
 
+def random_refinements(rng: Rng, problem: Problem, nodes: NDArray[np.int64]) -> Refinements:
+    """Refinements of some nodes, ascending: any slopes and multipliers of any units for bounds of any others.
+
+    Stable units and units that are not split are among them, and nodes with slopes or multipliers only.
+    """
+    layers = [(k + 1, layer.size) for k, layer in enumerate(problem.network.layers) if layer.activation.split_points]
+    units = [(k, unit) for k, size in layers for unit in range(size)]
+    bounds = [(k, unit, side) for k, unit in units for side in Side]
+    tables: dict[str, list[tuple[int, ...]]] = {"support": [], "splits": [], "bounds": []}
+    numbers = {"support": 0, "splits": 0}
+    for node in range(len(nodes)):
+        wanted = [bounds[i] for i in rng.permutation(len(bounds)) if rng.random() < 0.7]
+        tables["bounds"] += [(node, *place) for place in wanted]
+        for name in numbers:
+            mine = [place for place in units if rng.random() < 0.7] if rng.random() < 0.8 else []
+            tables[name] += [(node, *place) for place in mine]
+            numbers[name] += sum(lower < k for k, _, _ in wanted for lower, _ in mine)
+
+    def table(name: str, types: dict[str, type]) -> Ragged:
+        columns = np.array(tables[name], np.int64).reshape(-1, 1 + len(types)).T
+        return ragged(len(nodes), columns[0], types, **dict(zip(types, columns[1:], strict=True)))
+
+    return Refinements(
+        np.asarray(nodes, np.int32),
+        table("support", SUPPORT_COLUMNS),
+        table("bounds", BOUND_COLUMNS),
+        np.clip(rng.uniform(-0.3, 1.3, numbers["support"]), 0.0, 1.0).astype(np.float16),
+        table("splits", SUPPORT_COLUMNS),
+        rng.standard_normal(numbers["splits"]).astype(np.float32),
+    )
+
+
+def some_refreshed(rng: Rng, tree: SpecTree) -> NDArray[np.int64]:
+    """Some of the nodes that may be refined."""
+    return np.flatnonzero((tree.refresh == 1) & (rng.random(len(tree)) < 0.6))
+
+
 def ragged(count: int, owner: NDArray[Any], types: dict[str, type], **columns: Any) -> Ragged:
     """Entries tagged with their row, in the columns' own types."""
     typed = {name: np.asarray(columns[name]).astype(kind) for name, kind in types.items()}
@@ -277,26 +337,50 @@ def columns_of(tree: SpecTree) -> dict[str, NDArray[Any]]:
     return {name: getattr(tree, name) for name in COLUMNS}
 
 
-def enclosure_at(problem: Problem, tree: SpecTree, node: int) -> Enclosure:
+def enclosure_at(problem: Problem, tree: SpecTree, node: int, refinements: Refinements | None = None) -> Enclosure:
     """The bounds of one node by the tree's recipe, walked from the root, one node at a time."""
-    path = path_to(tree, node)
-    enclosure = enclose(problem.network, roots(problem, np.array([tree.unit[path[0]]])))
-    anchor = path[0]
-    for step in path[1:]:
+    refinements = Refinements.none() if refinements is None else refinements
+    row = {int(refined): i for i, refined in enumerate(refinements.node)}
+    slopes = multipliers = -1  # which are nearest
+    enclosure, anchor = None, -1
+    for step in path_to(tree, node):
         if not (tree.refresh[step] or step == node):
             continue
-        domains = descend(enclosure.domains, columns_of(tree), np.array([step]), np.array([anchor]))
-        enclosure = enclose(problem.network, domains) if tree.refresh[step] else from_known(problem.network, domains)
+        if enclosure is None:
+            domains = roots(problem, np.array([tree.unit[step]]))
+        else:
+            domains = descend(enclosure.domains, columns_of(tree), np.array([step]), np.array([anchor]))
+        own = row.get(step, -1)
+        if own >= 0 and np.diff(refinements.splits.offsets)[own]:
+            multipliers = own
+        if not tree.refresh[step]:
+            enclosure = from_known(problem.network, domains)
+        elif slopes < 0:
+            enclosure = enclose(problem.network, domains)
+        else:
+            enclosure = from_known(problem.network, domains)
+            enclosure = apply(enclosure, refinements, np.array([slopes]), np.array([multipliers]))
+        if own >= 0 and np.diff(refinements.support.offsets)[own]:
+            slopes = own
+            enclosure = apply(enclosure, refinements, np.array([slopes]), np.array([multipliers]))
         anchor = step
+    assert enclosure is not None
     return enclosure
 
 
-def tried(problem: Problem, tree: SpecTree, certificates: Certificates) -> tuple[NDArray[np.bool_], Array]:
+def together(enclosures: Sequence[Enclosure]) -> Enclosure:
+    """One batch of several."""
+    return from_known(enclosures[0].network, Domains.concatenate([e.domains for e in enclosures]))
+
+
+def tried(
+    problem: Problem, tree: SpecTree, certificates: Certificates, refinements: Refinements | None = None
+) -> tuple[NDArray[np.bool_], Array]:
     """Which certificates hold, and the bound of each: one certificate at a time."""
     rows = Rows(problem)
     holds, bound = np.zeros(len(certificates), bool), np.zeros(len(certificates))
     for i in range(len(certificates)):
-        enclosure = enclosure_at(problem, tree, int(certificates.node[i]))
+        enclosure = enclosure_at(problem, tree, int(certificates.node[i]), refinements)
         one: tuple[NDArray[np.bool_], Forms] = certify(
             enclosure, np.zeros(1, np.int64), certificates.take(np.array([i])), rows
         )
@@ -339,6 +423,17 @@ class Patience(Deadline):
 def deployed(network: Network) -> Callable[[Array], Array]:
     """The network as its own deployed model, in float64."""
     return lambda x: network(x[None, :])[0]
+
+
+def eager(patch: pytest.MonkeyPatch) -> None:
+    """Searches with unit splits do on small networks what they do on large ones, whatever the clock says.
+
+    No linear programs but where all units are stable, and new intermediate bounds wherever they bring anything.
+    """
+    patch.setattr(loop, "PROGRAM_UNITS", 0)
+    patch.setattr(loop, "log_leaves", lambda gap, bounds: -1e3 * np.minimum(bounds, 0.0).sum(axis=1))
+    patch.setattr(Search, "_affordable", lambda self: True)
+    patch.setattr(Search, "_patience", lambda self: 2.0)
 
 
 def search(

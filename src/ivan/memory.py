@@ -22,7 +22,7 @@ from ivan.network.onnx_reader import Model
 from ivan.options import Options
 from ivan.problem import Problem
 from ivan.proof import Proof, Witness
-from ivan.proof.codec import FORMAT, decode, encode
+from ivan.proof.codec import FORMAT, READABLE, decode, encode
 from ivan.store import NetworkRecord, ProofRecord, PropertyRecord, RunRecord, StoredRun, WitnessRecord
 from ivan.verdict import Verdict
 
@@ -289,7 +289,7 @@ def _trusted(run: StoredRun) -> bool:
 def _compatible(run: StoredRun) -> bool:
     """Can the run's proof be read? It is replayed before it is believed, so an older release's will do."""
     major = run.version.split(".")[0] == ivan.__version__.split(".")[0]
-    return major and (run.format is None or run.format == FORMAT)
+    return major and (run.format is None or run.format in READABLE)
 
 
 def _witness(record: WitnessRecord) -> Witness:

@@ -21,6 +21,7 @@ import numpy as np
 from ivan.attack.confirm import confirm
 from ivan.attack.pgd import attack
 from ivan.bounds import parallel
+from ivan.bounds.columns import Model as Columns
 from ivan.deadline import NEVER, Deadline, OutOfTime
 from ivan.errors import ProofError
 from ivan.incremental.reuse import Reused, reuse
@@ -306,6 +307,7 @@ class _Verification:
         with self._phase("attack"):
             points, regions = attack(
                 self._problem,
+                Columns(self._problem.network),
                 restarts=self._options.attack_restarts,
                 steps=self._options.attack_steps,
                 rng=self._rng,

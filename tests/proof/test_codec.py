@@ -6,17 +6,26 @@ import contextlib
 import struct
 import tracemalloc
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.engine import EXACT, LAWS, random_certificates, random_problem, random_tree
+from tests.engine import (
+    EXACT,
+    LAWS,
+    random_certificates,
+    random_problem,
+    random_refinements,
+    random_tree,
+    some_refreshed,
+)
 
 from ivan.errors import ProofError
 from ivan.problem import Problem
 from ivan.proof import Certificates, Proof, SpecTree
-from ivan.proof.codec import FORMAT, decode, encode
+from ivan.proof.codec import FORMAT, READABLE, decode, encode
 from ivan.proof.tree import COLUMNS
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -26,7 +35,8 @@ def random_proof(seed: int, splits: int = 8, claims: int = 9) -> tuple[Problem, 
     rng = np.random.default_rng(seed)
     problem = random_problem(rng, EXACT["dense"](rng), boxes=2)
     tree = random_tree(rng, problem, splits)
-    return problem, Proof(tree, random_certificates(rng, problem, tree, claims))
+    certificates = random_certificates(rng, problem, tree, claims)
+    return problem, Proof(tree, certificates, random_refinements(rng, problem, some_refreshed(rng, tree)))
 
 
 def assert_same(first: Proof, second: Proof) -> None:
@@ -36,8 +46,13 @@ def assert_same(first: Proof, second: Proof) -> None:
         np.testing.assert_array_equal(getattr(first.tree, name), column)
     for name in ("node", "case", "margin"):
         np.testing.assert_array_equal(getattr(first.certificates, name), getattr(second.certificates, name))
-    for name in ("weights", "slopes", "multipliers"):
-        one, other = getattr(first.certificates, name), getattr(second.certificates, name)
+    tables = [(getattr(p.certificates, name) for p in (first, second)) for name in ("weights", "slopes", "multipliers")]
+    for name in ("node", "slopes", "multipliers"):
+        column = getattr(second.refinements, name)
+        assert column.dtype == getattr(first.refinements, name).dtype
+        np.testing.assert_array_equal(getattr(first.refinements, name), column)
+    tables += [(getattr(p.refinements, name) for p in (first, second)) for name in ("support", "bounds", "splits")]
+    for one, other in tables:
         np.testing.assert_array_equal(one.offsets, other.offsets)
         for column in one.columns:
             assert one[column].dtype == other[column].dtype
@@ -48,6 +63,7 @@ def check(problem: Problem, proof: Proof) -> None:
     sizes = [layer.size for layer in problem.network.layers]
     proof.tree.check(len(problem.regions), problem.network.inputs, sizes)
     proof.certificates.check(len(proof.tree), problem.rows_of_case)
+    proof.refinements.check(proof.tree, sizes)
 
 
 def read_or_refused(problem: Problem, data: bytes) -> None:
@@ -68,6 +84,66 @@ def test_decoding_undoes_encoding(seed):
 def test_an_empty_proof_is_read_back(regions):
     proof = Proof(SpecTree.roots(regions), Certificates.none())
     assert_same(proof, decode(encode(proof)))
+
+
+def first_format(proof: Proof) -> bytes:
+    """Bytes as they were before there were refinements."""
+    arrays = [(kind, getattr(proof.tree, name)) for name, kind in COLUMNS.items()]
+    claims = proof.certificates
+    arrays += [(np.int32, claims.node), (np.int32, claims.case), (np.float64, claims.margin)]
+    for table, kinds in (
+        (claims.weights, {"row": np.int32, "value": np.float64}),
+        (claims.slopes, {"layer": np.int16, "unit": np.int32, "value": np.float32}),
+        (claims.multipliers, {"layer": np.int16, "unit": np.int32, "kind": np.int8, "value": np.float64}),
+    ):
+        arrays.append((np.int32, np.diff(table.offsets)))
+        arrays += [(kind, table[name]) for name, kind in kinds.items()]
+    typed = [np.asarray(array).astype(np.dtype(kind).newbyteorder("<")) for kind, array in arrays]
+    head = struct.pack("<9sHH", b"IVANPROOF", 1, len(typed))
+    head += b"".join(struct.pack("<4sQ", array.dtype.str.encode().ljust(4), len(array)) for array in typed)
+    return head + zlib.compress(b"".join(array.tobytes() for array in typed))
+
+
+@LAWS
+@given(seed=SEEDS)
+def test_the_first_format_is_still_read_and_knows_of_no_refinements(seed):
+    problem, proof = random_proof(seed)
+    old = decode(first_format(proof))
+    check(problem, old)
+    assert_same(Proof(proof.tree, proof.certificates), old)
+    assert not len(old.refinements)
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_altered_bytes_of_the_first_format_are_refused_or_read_but_never_raise_anything_else(data):
+    problem, proof = random_proof(data.draw(st.integers(0, 3)))
+    raw = bytearray(first_format(proof))
+    for _ in range(data.draw(st.integers(1, 3))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
+    read_or_refused(problem, bytes(raw))
+
+
+def test_no_format_is_read_as_another():
+    proof = random_proof(0)[1]
+    for data, other in ((encode(proof), 1), (first_format(proof), 2)):
+        raw = bytearray(data)
+        struct.pack_into("<H", raw, 9, other)
+        with pytest.raises(ProofError, match="number of arrays"):
+            decode(bytes(raw))
+
+
+def test_refinements_that_do_not_add_up_are_refused():
+    problem, proof = random_proof(0)
+    refined = proof.refinements
+    assert len(refined) > 1
+    fewer = replace(refined, node=refined.node[:-1])
+    with pytest.raises(ProofError, match="do not add up"):
+        decode(encode(Proof(proof.tree, proof.certificates, fewer)))
+    for name in ("slopes", "multipliers"):
+        shorter = replace(refined, **{name: getattr(refined, name)[:-1]})
+        with pytest.raises(ProofError, match="do not add up"):
+            check(problem, decode(encode(Proof(proof.tree, proof.certificates, shorter))))
 
 
 def test_equal_proofs_have_equal_bytes():
@@ -119,7 +195,7 @@ def test_other_files_are_refused(data):
 def test_another_format_is_refused_by_its_number():
     raw = bytearray(encode(random_proof(0)[1]))
     struct.pack_into("<H", raw, 9, FORMAT + 1)
-    with pytest.raises(ProofError, match=rf"format {FORMAT + 1}\b.*format {FORMAT}\b"):
+    with pytest.raises(ProofError, match=rf"format {FORMAT + 1}\b.*formats {READABLE[0]} to {FORMAT}\b"):
         decode(bytes(raw))
 
 
@@ -132,7 +208,7 @@ def test_another_number_or_type_of_arrays_is_refused():
 
 
 @pytest.mark.parametrize("length", [2**63, 2**64 - 1, 2**40, 2**31, 2**28])
-@pytest.mark.parametrize("entry", range(0, 21, 5))
+@pytest.mark.parametrize("entry", range(0, 37, 4))
 def test_hostile_lengths_are_refused_without_allocating(length, entry):
     raw = bytearray(encode(random_proof(0)[1]))
     struct.pack_into("<Q", raw, 13 + 12 * entry + 4, length)

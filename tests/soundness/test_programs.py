@@ -24,7 +24,7 @@ from tests.engine import (
     random_tree,
 )
 
-from ivan.bounds.ascent import ascend, initial
+from ivan.bounds.ascent import Ascent, Model, Schedule, initial
 from ivan.bounds.backward import bound_outputs
 from ivan.bounds.certify import certify
 from ivan.bounds.descend import roots
@@ -74,7 +74,9 @@ def test_the_program_is_at_least_as_strong_as_the_rule_and_as_ascent(kind, seed)
             index = np.arange(rows.first[case], rows.first[case + 1])
             single = bound_outputs(enclosure, np.zeros(len(index), np.int64), rows.single(index))
             start = initial(enclosure, ZERO, np.array([case]), rows)
-            _, ascended = ascend(enclosure, ZERO, np.array([case]), rows, start, steps=20)
+            _, ascended = Ascent(Model(problem.network)).outputs(
+                enclosure, ZERO, np.array([case]), rows, start, Schedule(20)
+            )
             # single rows and ascended weights are points of the dual; its best is the least worst row
             assert solution.bound >= single.bound.max() - TOLERANCE
             assert solution.bound >= ascended.bound[0] - TOLERANCE

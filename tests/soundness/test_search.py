@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engine import (
     EXACT,
+    Array,
     Box,
     Half,
     Patience,
@@ -17,7 +24,9 @@ from tests.engine import (
     affine,
     dense,
     deployed,
+    eager,
     from_onnx,
+    hard_problem,
     points,
     problem_of,
     random_problem,
@@ -25,13 +34,18 @@ from tests.engine import (
 )
 from tests.models import maxpool
 
+from ivan.bounds.parallel import set_threads, threads
 from ivan.bounds.replay import replay
+from ivan.deadline import NEVER
+from ivan.incremental.reuse import reuse
 from ivan.network.activations import Relu
 from ivan.network.layers import Layer, Network
 from ivan.network.linear import Dense
 from ivan.problem import Problem, build_problem
 from ivan.proof import State
-from ivan.search import Search, SearchResult, Seed, Statistics
+from ivan.search import Search, SearchResult, Seed, Statistics, loop
+from ivan.search.candidates import Candidates
+from ivan.search.sharing import Rounds
 from ivan.verdict import Verdict
 from ivan.vnnlib import parse_query
 
@@ -44,12 +58,15 @@ def assert_true(problem: Problem, result: SearchResult, rng: Rng) -> None:
     sizes = [layer.size if layer.activation.split_points else 0 for layer in problem.network.layers]
     result.proof.tree.check(len(problem.regions), problem.network.inputs, sizes)
     result.proof.certificates.check(len(result.proof.tree), problem.rows_of_case)
+    result.proof.refinements.check(result.proof.tree, sizes)
     if result.verdict is Verdict.UNSAT:
         for r, box in enumerate(problem.regions):
             x = points(rng, box.lower, box.upper, 4000)
             for case in problem.cases_of[r]:
                 assert problem.margins(case, x).max(axis=1).min() > -1e-9
-        assert replay(problem, result.proof).complete
+        replayed = replay(problem, result.proof)
+        assert replayed.complete
+        assert replayed.holds[result.proof.certificates.margin > 1e-9].all()
         assert result.proof.complete
     if result.verdict is Verdict.SAT:
         assert result.witness is not None
@@ -244,3 +261,222 @@ def test_a_case_without_rows_is_decided_by_its_box_alone() -> None:
     )
     for by_units in (False, True):
         assert search(build_problem(nowhere, network), by_units=by_units).verdict is Verdict.UNKNOWN
+
+
+# Refined and deepened searches
+
+
+@pytest.mark.parametrize("kind", ["deep", "convolutional", "residual"])
+@pytest.mark.parametrize("programs", [0, 24])
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(seed=SEEDS)
+def test_a_proof_by_refined_bounds_replays_completely(kind, programs, seed):
+    rng = np.random.default_rng(seed)
+    network = dense(rng, (4, 8, 8, 8, 2)) if kind == "deep" else EXACT[kind](rng)
+    problem = hard_problem(rng, network, radius=0.8, gap=0.15, cases=3, rows=int(rng.integers(1, 3)), boxes=2)
+    with pytest.MonkeyPatch.context() as patch:
+        eager(patch)
+        patch.setattr(loop, "PROGRAM_UNITS", programs)
+        assert_true(problem, search(problem, by_units=True), rng)
+
+
+def test_bounds_are_refined_and_computed_anew_where_splits_go_deep():
+    """What the other tests of refined searches rest on: all of it happens on networks of this size."""
+    deepened = due = inner = 0
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        problem = hard_problem(rng, dense(rng, (4, 10, 10, 10, 2)), radius=1.0, gap=0.1, rows=1 + seed % 2)
+        with pytest.MonkeyPatch.context() as patch:
+            eager(patch)
+            result = search(problem, by_units=True)
+        assert result.verdict.decided
+        assert_true(problem, result, rng)
+        tree, certificates = result.proof.tree, result.proof.certificates
+        if len(tree) > 1:
+            refinements = result.proof.refinements
+            # slopes are those of the root
+            assert refinements.node[np.diff(refinements.support.offsets) > 0].tolist() == [0]
+        deepened += result.statistics.deepened
+        due += int(tree.refresh[1:].sum()) - 2 * result.statistics.deepened
+        inner += int((tree.depth()[certificates.node] > 3).sum())
+    assert deepened > 3
+    assert due > 3
+    assert inner > 10
+
+
+def test_what_was_proved_at_a_root_before_it_was_refined_holds_on_its_refined_bounds():
+    rng = np.random.default_rng(789)
+    problem = hard_problem(rng, dense(rng, (4, 8, 8, 8, 2)), radius=0.7, gap=0.15, cases=3, rows=2, boxes=2)
+    with pytest.MonkeyPatch.context() as patch:
+        eager(patch)
+        result = search(problem, by_units=True)
+    assert len(result.proof.refinements)
+    assert np.any(result.proof.certificates.node == result.proof.refinements.node[0])
+    assert_true(problem, result, rng)
+
+
+# Two processes
+
+
+@contextmanager
+def shared(deny: bool = False) -> Iterator[list[int]]:
+    """Two processes share a search as soon as two nodes are open; gives the processes that are started.
+
+    With `deny`, no counterexample is ever confirmed by this one.
+    """
+    parent, fork, confirmed = os.getpid(), os.fork, Candidates.confirmed
+    started: list[int] = []
+
+    def spy() -> int:
+        pid = fork()
+        if pid:
+            started.append(pid)
+        return pid
+
+    def elsewhere(self: Candidates, x: Array, case: int) -> bool:
+        return os.getpid() != parent and confirmed(self, x, case)
+
+    with pytest.MonkeyPatch.context() as patch:
+        eager(patch)
+        patch.setattr(Rounds, "due", lambda self, count: self._allowed and count >= 2)
+        patch.setattr(Rounds, "next", lambda self: 0.05)
+        patch.setattr(os, "fork", spy)
+        if deny:
+            patch.setattr(Candidates, "confirmed", elsewhere)
+        set_threads(2)
+        try:
+            yield started
+            assert threads() == 2
+        finally:
+            set_threads(1)
+    for pid in started:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def shareable(rng: Rng, *, by_units: bool, gap: float = 0.1) -> Problem:
+    sizes = (4, 10, 10, 10, 2) if by_units else (3, 8, 8, 2)
+    return hard_problem(rng, dense(rng, sizes), radius=1.0 if by_units else 0.5, gap=gap, boxes=2)
+
+
+@pytest.mark.parametrize("by_units", [False, True])
+@settings(max_examples=6, deadline=None, derandomize=True)
+@given(seed=SEEDS)
+def test_a_shared_search_says_what_a_lonely_one_says_and_its_proof_replays(by_units, seed):
+    rng = np.random.default_rng(seed)
+    problem = shareable(rng, by_units=by_units)
+    lonely = search(problem, by_units=by_units)
+    with shared() as started:
+        result = search(problem, by_units=by_units)
+    assert len(lonely.proof.tree) < 6 or started
+    assert result.verdict is lonely.verdict
+    assert result.verdict.decided
+    assert_true(problem, result, rng)
+    tree, statistics = result.proof.tree, result.statistics
+    if result.verdict is Verdict.UNSAT:
+        assert statistics.closed == len(tree.leaves) == int((tree.state == State.CLOSED).sum())
+    assert statistics.splits == int((tree.state == State.SPLIT).sum())
+    assert statistics.depth == tree.depth().max()
+    if not by_units and result.verdict is Verdict.UNSAT:
+        assert statistics.domains == len(tree)
+
+
+def exits(original: Any, self: Search, *rest: Any) -> Any:
+    os._exit(3)
+
+
+def raises(original: Any, self: Search, *rest: Any) -> Any:
+    raise RuntimeError("a fault in the other process")
+
+
+def unsendable(original: Any, self: Search, *rest: Any) -> Any:
+    return replace(original(self, *rest), witness=lambda: None)
+
+
+def killed(original: Any, self: Search, frontier: Any, until: float, stop: Any) -> Any:
+    """In the middle of its work."""
+    steps = iter(range(2))
+
+    def counted() -> bool:
+        if next(steps, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return False
+
+    return original(self, frontier, until + 60.0, counted)
+
+
+@pytest.mark.parametrize("by_units", [False, True])
+@pytest.mark.parametrize("fault", [exits, raises, unsendable, killed])
+def test_a_partner_that_dies_loses_nothing(fault, by_units):
+    rng = np.random.default_rng(4)
+    problem = shareable(rng, by_units=by_units)
+    original = Search._apart
+    with shared() as started, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Search, "_apart", lambda self, *rest: fault(original, self, *rest))
+        result = search(problem, by_units=by_units)
+    assert len(started) == 1 or fault is killed  # that one may have nothing left to do before it is killed
+    assert started
+    assert result.verdict is search(problem, by_units=by_units).verdict
+    assert_true(problem, result, rng)
+
+
+def test_where_no_process_can_be_started_the_search_goes_on_alone():
+    rng = np.random.default_rng(4)
+    problem = shareable(rng, by_units=True)
+
+    def refused() -> int:
+        raise BlockingIOError("no processes left")
+
+    with shared(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fork", refused)
+        result = search(problem, by_units=True)
+    assert result.verdict is Verdict.UNSAT
+    assert_true(problem, result, rng)
+
+
+@pytest.mark.parametrize("by_units", [False, True])
+@settings(max_examples=3, deadline=None, derandomize=True)
+@given(seed=SEEDS)
+def test_a_counterexample_that_the_partner_finds_is_returned(by_units, seed):
+    rng = np.random.default_rng(seed)
+    problem = shareable(rng, by_units=by_units, gap=-0.4)
+    with shared(deny=True) as started:
+        result = search(problem, by_units=by_units)
+    assert started
+    assert result.verdict is Verdict.SAT
+    assert_true(problem, result, rng)
+
+
+@pytest.mark.parametrize("by_units", [False, True])
+@pytest.mark.parametrize("checks", [3, 8, 20, 60])
+def test_a_shared_search_cut_short_leaves_an_open_proof_that_a_seed_goes_on_from(checks, by_units):
+    rng = np.random.default_rng(4)
+    problem = shareable(rng, by_units=by_units, gap=0.03)
+    with shared():
+        cut = search(problem, by_units=by_units, checks=checks)
+    assert_true(problem, cut, rng)
+    if cut.verdict is Verdict.UNSAT:
+        return
+    assert cut.verdict is Verdict.TIMEOUT
+    assert not cut.proof.complete
+    reused = reuse(problem, cut.proof, lambda x: np.full(2, np.nan), NEVER)
+    result = search(problem, by_units=by_units, seed=reused.seed)
+    assert result.verdict.decided
+    assert_true(problem, result, rng)
+
+
+def test_an_interrupted_search_leaves_no_partner_behind():
+    rng = np.random.default_rng(4)
+    problem = shareable(rng, by_units=True)
+    with shared() as started:
+
+        def interrupt(statistics: Statistics) -> None:
+            if started:
+                raise KeyboardInterrupt
+
+        lonely = Search(
+            problem, deployed(problem.network), Seed.fresh(problem), deadline=NEVER, progress=interrupt, by_units=True
+        )
+        with pytest.raises(KeyboardInterrupt):
+            lonely.run()
+    assert len(started) == 1

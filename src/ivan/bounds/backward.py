@@ -18,7 +18,7 @@ Source: Zhang et al., CROWN, NeurIPS 2018; Wang et al., beta-CROWN, NeurIPS 2021
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -93,30 +93,23 @@ class Forms:
         constant: (R,).
         error: (R,).
         bound: (R,) rigorous minimum over the domain's box; never NaN.
-        kept: per layer, what `keep` asked for: coefficients (R, n_k) on h_k as they arrived; empty otherwise.
     """
 
     slopes: Array
     constant: Array
     error: Array
     bound: Array
-    kept: list[Array | None] = field(default_factory=list)
 
     @staticmethod
     def concatenate(parts: Sequence[Forms]) -> Forms:
         """One below the other."""
         if len(parts) == 1:
             return parts[0]
-        kept: list[Array | None] = []
-        for layer in zip(*(p.kept for p in parts), strict=True):
-            present = [a for a in layer if a is not None]
-            kept.append(np.concatenate(present) if present else None)
         return Forms(
             np.concatenate([p.slopes for p in parts]),
             np.concatenate([p.constant for p in parts]),
             np.concatenate([p.error for p in parts]),
             np.concatenate([p.bound for p in parts]),
-            kept,
         )
 
 
@@ -149,31 +142,31 @@ def rounding_from(affine: Affine, total: Array, terms: int, fan_out: int) -> Arr
         return through * total + at_once
 
 
-def sweep(enclosure: Enclosure, rows: Rows, advice: Advice | None = None, *, keep: bool = False) -> Forms:
+def sweep(enclosure: Enclosure, rows: Rows, advice: Advice | None = None) -> Forms:
     """Takes rows on any layers back to the input.
 
     Args:
         enclosure: bounds of every layer that the rows can reach.
         rows: consumed.
         advice: slopes and multipliers per row.
-        keep: also return the coefficients that arrive at each layer.
     """
     owner, coefficients = rows.owner, rows.coefficients
     constant, error = rows.constant, rows.error
     whole = len(owner) == len(enclosure) and np.array_equal(owner, np.arange(len(owner)))
+    alone = len(owner) > 1 and bool(np.all(owner == owner[0]))
 
     def of(table: NDArray[Any]) -> NDArray[Any]:
-        return table if whole else np.take(table, owner, axis=0)
+        return table if whole else table[owner[:1]] if alone else np.take(table, owner, axis=0)
 
-    kept: list[Array | None] = [None] * len(enclosure.network.layers)
+    def dot(a: Array, table: Array) -> Array:
+        return np.asarray(a @ table[0] if len(table) == 1 else np.einsum("rj,rj->r", a, table))
+
     with np.errstate(over="ignore", invalid="ignore"):
         for k in range(len(enclosure.network.layers), 0, -1):
             a = coefficients.pop(k, None)
             if a is None:
                 continue
             layer = enclosure.network.layers[k - 1]
-            if keep:
-                kept[k - 1] = a
             if not isinstance(layer.activation, Identity):
                 lines = enclosure.lines[k - 1]
                 slope = advice.slopes[k - 1] if advice is not None and advice.slopes else None
@@ -182,9 +175,9 @@ def sweep(enclosure: Enclosure, rows: Rows, advice: Advice | None = None, *, kee
                     lower_slope = np.where(of(enclosure.unstable[k - 1]), np.clip(slope, 0.0, 1.0), lower_slope)
                 negative = np.minimum(a, 0.0)
                 a = np.subtract(a, negative)
-                constant = constant + np.einsum("rj,rj->r", negative, of(lines.upper_intercept))
+                constant = constant + dot(negative, of(lines.upper_intercept))
                 if lines.lower_intercept is not None:
-                    constant = constant + np.einsum("rj,rj->r", a, of(lines.lower_intercept))
+                    constant = constant + dot(a, of(lines.lower_intercept))
                 # in every place one of the two is zero, so the sum rounds nothing
                 a *= lower_slope
                 negative *= of(lines.upper_slope)
@@ -203,12 +196,11 @@ def sweep(enclosure: Enclosure, rows: Rows, advice: Advice | None = None, *, kee
         if slopes is None:
             slopes = np.zeros((len(owner), enclosure.network.inputs))
         positive, negative = np.maximum(slopes, 0.0), np.minimum(slopes, 0.0)
-        minimum = np.einsum("ri,ri->r", positive, of(enclosure.lower))
-        minimum += np.einsum("ri,ri->r", negative, of(enclosure.upper))
-        lost = np.einsum("ri,ri->r", positive - negative, of(enclosure.reach[0]))
+        minimum = dot(positive, of(enclosure.lower)) + dot(negative, of(enclosure.upper))
+        lost = dot(positive - negative, of(enclosure.reach[0]))
         total = minimum + constant
         bound = down(total, error + gamma(enclosure.network.inputs + 4) * lost + 4.0 * UNIT * np.abs(constant))
-    return Forms(slopes, constant, error, np.where(np.isnan(bound), -np.inf, bound), kept)
+    return Forms(slopes, constant, error, np.where(np.isnan(bound), -np.inf, bound))
 
 
 def _through(
@@ -216,7 +208,11 @@ def _through(
 ) -> tuple[Array, Array]:
     """Replaces coefficients on pre-activations by coefficients on the sources; returns constant and error."""
     constant = constant + a @ affine.constant
-    error = error + np.einsum("rj,rj->r", np.abs(a), rounding) + 4.0 * UNIT * np.abs(constant)
+    error = (
+        error
+        + (np.abs(a) @ rounding[0] if len(rounding) == 1 else np.einsum("rj,rj->r", np.abs(a), rounding))
+        + 4.0 * UNIT * np.abs(constant)
+    )
     for source, linear in affine.terms:
         contribution = linear.transpose(a)
         coefficients[source] = coefficients[source] + contribution if source in coefficients else contribution
@@ -239,26 +235,38 @@ def bound_units(
     Returns:
         lower, upper: (R,) each.
     """
-    base = affine.constant[unit]
+    both = np.concatenate([unit, unit])
+    sign = np.repeat([1.0, -1.0], len(unit))
+    bound = bound_rows(enclosure, affine, k, np.concatenate([owner, owner]), both, sign, deadline=deadline)
+    return bound[: len(unit)], -bound[len(unit) :]
+
+
+def bound_rows(
+    enclosure: Enclosure,
+    affine: Affine,
+    k: int,
+    owner: Index,
+    unit: Index,
+    sign: Array,
+    advice: Callable[[slice], Advice] | None = None,
+    deadline: Deadline = NEVER,
+) -> Array:
+    """Rigorous lower bounds of sign z_unit, (R,); arguments as for `bound_units`.
+
+    Besides, sign (R,) is 1 or -1, and `advice` makes slopes and multipliers for a slice of the rows.
+    """
+    base = sign * affine.constant[unit]
     # coefficients that are selected, not computed, only carry the uncertainty of the map's own entries
     uncertainty = enclosure.rounding[k][owner, unit] + 4.0 * UNIT * np.abs(base)
 
-    def both_ways(part: slice) -> tuple[Array, Array]:
+    def one(part: slice) -> Array:
         deadline.check()
-        rows, units = owner[part], unit[part]
-        count = len(rows)
-        coefficients = {}
-        for source, linear in affine.terms:
-            selected = linear.select(units)
-            coefficients[source] = np.concatenate([selected, -selected])
-        constant = np.concatenate([base[part], -base[part]])
-        error = np.tile(uncertainty[part], 2)
-        forms = sweep(enclosure, Rows(np.tile(rows, 2), coefficients, constant, error))
-        return forms.bound[:count], -forms.bound[count:]
+        coefficients = {source: linear.select(unit[part]) * sign[part, None] for source, linear in affine.terms}
+        rows = Rows(owner[part], coefficients, base[part], uncertainty[part])
+        return sweep(enclosure, rows, None if advice is None else advice(part)).bound
 
     width = _widest(enclosure.network)
-    parts = map_chunks(both_ways, _chunks(len(owner), 2 * width), width)
-    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+    return np.concatenate(map_chunks(one, _chunks(len(owner), width, owner), width))
 
 
 def bound_outputs(
@@ -267,7 +275,6 @@ def bound_outputs(
     objective: Objective,
     advice: Advice | None = None,
     *,
-    keep: bool = False,
     deadline: Deadline = NEVER,
 ) -> Forms:
     """Lower bounds of weighted rows of cases.
@@ -277,7 +284,6 @@ def bound_outputs(
         owner: (R,) domain of each row.
         objective: R rows.
         advice: slopes and multipliers per row.
-        keep: also return the coefficients that arrive at each layer.
         deadline: checked between chunks.
     """
     output = enclosure.network.output
@@ -292,7 +298,7 @@ def bound_outputs(
             if row.D is not None:
                 coefficients[0] = coefficients[0] + row.D if 0 in coefficients else row.D.copy()
         chosen = None if advice is None else advice.take(part)
-        return sweep(enclosure, Rows(rows, coefficients, constant, error), chosen, keep=keep)
+        return sweep(enclosure, Rows(rows, coefficients, constant, error), chosen)
 
     width = _widest(enclosure.network)
     return Forms.concatenate(map_chunks(one, _chunks(len(owner), width), width))
@@ -306,9 +312,22 @@ def _widest(network: Network) -> int:
     return max(network.inputs, network.outputs, *(layer.size for layer in network.layers), 1)
 
 
-def _chunks(count: int, width: int) -> list[slice]:
-    """Slices of at most CHUNK numbers, at least one per thread when there is work for all of them."""
+def _chunks(count: int, width: int, owner: Index | None = None) -> list[slice]:
+    """Slices of at most CHUNK numbers, at least one per thread when there is work for all of them.
+
+    Where every domain has many rows, side by side, slices end where the owner changes: a chunk of one domain needs no
+    copies of its tables.
+    """
     size = max(FEWEST_ROWS, CHUNK // width)
     if count > 64 * threads() and width >= WIDE:
         size = min(size, -(-count // threads()))
+    if owner is not None and count:
+        starts = np.flatnonzero(np.diff(owner, prepend=owner[0] - 1))
+        if 2 * count >= size * len(starts):
+            ends = [*starts[1:], count]
+            return [
+                slice(at, min(at + size, end))
+                for start, end in zip(starts.tolist(), ends, strict=True)
+                for at in range(start, end, size)
+            ]
     return [slice(at, min(at + size, count)) for at in range(0, count, size)] or [slice(0, 0)]

@@ -7,6 +7,7 @@ ancestor knows to be stable stays stable and is never bounded again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -63,6 +64,10 @@ class Enclosure:
         return Domains(self.lower, self.upper, tuple(self.intervals), self.split, self.empty)
 
 
+Tighten = Callable[["Enclosure", Affine, int, Array, Array], tuple[Array, Array]]
+"""Takes bounds (B, n_k) of layer k (0-based), with all bounds below it known, and returns better ones."""
+
+
 def enclose(network: Network, domains: Domains, *, refresh: bool = True, deadline: Deadline = NEVER) -> Enclosure:
     """Bounds on every layer over the domains.
 
@@ -71,6 +76,20 @@ def enclose(network: Network, domains: Domains, *, refresh: bool = True, deadlin
         domains: the sub-problems; bounds they already know are intersected with the new ones.
         refresh: bound unstable units by backward passes; otherwise by the interval sweep and what is known only.
         deadline: checked between chunks of rows.
+
+    Raises:
+        OutOfTime: the deadline passed.
+    """
+
+    def tighten(result: Enclosure, affine: Affine, k: int, low: Array, high: Array) -> tuple[Array, Array]:
+        needed = any(source > 0 for source, _ in affine.terms) and network.layers[k].activation.split_points
+        return _tightened(result, affine, k, low, high, deadline) if needed else (low, high)
+
+    return walk(network, domains, tighten if refresh else None, deadline)
+
+
+def walk(network: Network, domains: Domains, tighten: Tighten | None, deadline: Deadline = NEVER) -> Enclosure:
+    """Layer by layer: the interval sweep, what is known, and what `tighten` makes of it.
 
     Raises:
         OutOfTime: the deadline passed.
@@ -84,9 +103,8 @@ def enclose(network: Network, domains: Domains, *, refresh: bool = True, deadlin
         if domains.known is not None:
             low, high = np.maximum(low, domains.known[k][0]), np.minimum(high, domains.known[k][1])
         result.rounding.append(rounding)
-        needed = refresh and any(source > 0 for source, _ in layer.affine.terms)
-        if needed and layer.activation.split_points:
-            low, high = _tightened(result, layer.affine, k, low, high, deadline)
+        if tighten is not None:
+            low, high = tighten(result, layer.affine, k, low, high)
         crossed = np.any(low > high, axis=1)
         if crossed.any():
             # An empty domain is closed as such; give it harmless bounds so that its rows disturb no one.
@@ -133,7 +151,7 @@ def _append(result: Enclosure, k: int, low: Array, high: Array) -> None:
     if wild.any():
         low, high = np.where(wild, -np.inf, low), np.where(wild, np.inf, high)
     result.intervals.append((low, high))
-    result.unstable.append(_unstable(layer.activation, low, high))
+    result.unstable.append(unstable_units(layer.activation, low, high))
     with np.errstate(over="ignore", invalid="ignore"):
         lines = layer.activation.lines(low, high)
         more = 2.0 * gamma(layer.size)
@@ -147,7 +165,8 @@ def _append(result: Enclosure, k: int, low: Array, high: Array) -> None:
     result.lines.append(lines)
 
 
-def _unstable(activation: Activation, low: Array, high: Array) -> NDArray[np.bool_]:
+def unstable_units(activation: Activation, low: Array, high: Array) -> NDArray[np.bool_]:
+    """Where a split point of the activation lies strictly inside the bounds."""
     inside = np.zeros(low.shape, bool)
     for point in activation.split_points:
         inside |= (low < point) & (high > point)
@@ -158,7 +177,7 @@ def _tightened(
     result: Enclosure, affine: Affine, k: int, low: Array, high: Array, deadline: Deadline
 ) -> tuple[Array, Array]:
     """Bounds of the unstable units of layer k (0-based), by one backward pass each way."""
-    unstable = _unstable(result.network.layers[k].activation, low, high) & ~result.empty[:, None]
+    unstable = unstable_units(result.network.layers[k].activation, low, high) & ~result.empty[:, None]
     owner, unit = np.nonzero(unstable)
     if not len(owner):
         return low, high

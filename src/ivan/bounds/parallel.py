@@ -9,9 +9,9 @@ loaded, and `one_blas_thread` does it for a program that has loaded numpy alread
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -28,6 +28,18 @@ def set_threads(count: int) -> None:
         _pool.shutdown()
     _pool = ThreadPoolExecutor(count, thread_name_prefix="bounds") if count > 1 else None
     _threads = count
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Inside it no chunk is computed by another thread: the other cores are taken by other processes."""
+    global _pool, _threads
+    kept = _pool, _threads
+    _pool, _threads = None, 1
+    try:
+        yield
+    finally:
+        _pool, _threads = kept
 
 
 def threads() -> int:

@@ -9,7 +9,7 @@ bounds of nodes with unfinished descendants are held.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from ivan.bounds.certify import certify
 from ivan.bounds.descend import descend, roots
 from ivan.bounds.domains import Domains
-from ivan.bounds.enclosure import enclose, from_known
+from ivan.bounds.enclosure import Enclosure, enclose, from_known
 from ivan.bounds.objective import Rows
+from ivan.bounds.refine import apply
 from ivan.deadline import NEVER, Deadline
 from ivan.network.layers import Network
 from ivan.problem import Problem
@@ -93,17 +94,14 @@ def replay(
     held, bound = np.zeros(count, bool), np.full(count, -np.inf)
     order = np.argsort(certificates.node, kind="stable")
     first = np.searchsorted(certificates.node[order], np.arange(len(tree) + 1))
-    below = _Below(tree, first)
+    below, recipe = _Below(tree, first), Recipe(problem.network, proof)
     result = Replayed(held, bound, np.zeros(0, np.int64), np.zeros(0, np.int64))
     size, tried, room = batch_size(problem.network), 0, KEPT_NUMBERS
 
     def visit(nodes: Index, domains: Domains, *, refresh: bool) -> None:
         nonlocal tried, room
         deadline.check()
-        if refresh:
-            enclosure = enclose(problem.network, domains, deadline=deadline)
-        else:
-            enclosure = from_known(problem.network, domains)
+        enclosure = recipe.enclose(nodes, domains, deadline) if refresh else from_known(problem.network, domains)
         lengths = first[nodes + 1] - first[nodes]
         claims = order[_ranges(first[nodes], lengths)]
         owner = np.repeat(np.arange(len(nodes)), lengths)
@@ -143,6 +141,88 @@ def replay(
             visit(nodes, descend(known.take(row), columns, nodes, ancestor), refresh=refresh)
     result.leaf, result.case = uncovered(problem, proof, held)
     return result
+
+
+def anchors(
+    problem: Problem, proof: Proof, leaves: Index, deadline: Deadline = NEVER
+) -> Iterator[tuple[Index, Index, Index, Domains]]:
+    """Bounds that some leaves rest on, by the proof's recipe.
+
+    Yields:
+        leaves: (L,) some of the leaves.
+        ancestor: (L,) the nearest refreshed ancestor of each, or itself.
+        row: (L,) its row among ...
+        domains: ... these, with all their bounds.
+
+    Raises:
+        OutOfTime: the deadline passed.
+    """
+    tree = proof.tree
+    recipe, columns = Recipe(problem.network, proof), {name: getattr(tree, name) for name in COLUMNS}
+    parent, refresh = tree.parent.astype(np.int64), tree.refresh == 1
+    anchor = leaves.astype(np.int64)
+    while not refresh[anchor].all():
+        anchor = np.where(refresh[anchor], anchor, parent[anchor])
+    needed = np.zeros(len(tree), bool)
+    above = np.full(len(tree), -1)  # nearest refreshed ancestor of the needed nodes
+    wave = np.unique(anchor)
+    while len(wave):
+        needed[wave] = True
+        up = parent[wave]
+        while not (refresh[up] | (up < 0)).all():
+            up = np.where((up >= 0) & ~refresh[up], parent[up], up)
+        above[wave] = up
+        wave = np.unique(up[up >= 0])
+        wave = wave[~needed[wave]]
+    size = batch_size(problem.network)
+    regions = np.flatnonzero(needed & (parent < 0))
+    stack = [(part, roots(problem, part)) for part in np.array_split(regions, -(-len(regions) // size))]
+    while stack:
+        deadline.check()
+        nodes, domains = stack.pop()
+        enclosure = recipe.enclose(nodes, domains, deadline).domains
+        position = np.full(len(tree), -1)
+        position[nodes] = np.arange(len(nodes))
+        mine = np.flatnonzero(position[anchor] >= 0)
+        if len(mine):
+            yield leaves[mine], anchor[mine], position[anchor[mine]], enclosure
+        below = np.flatnonzero(needed & (above >= 0))
+        below = below[position[above[below]] >= 0]
+        for at in range(0, len(below), size):
+            part = below[at : at + size]
+            known = enclosure.take(position[above[part]])
+            stack.append((part, descend(known, columns, part, above[part])))
+
+
+class Recipe:
+    """How the bounds of refreshed nodes are computed.
+
+    Args:
+        network: the network at hand.
+        proof: its tree and refinements say how.
+    """
+
+    def __init__(self, network: Network, proof: Proof) -> None:
+        self._network, self._refinements = network, proof.refinements
+        self._own = np.full(len(proof.tree), -1)
+        self._own[proof.refinements.node] = np.arange(len(proof.refinements))
+        parent = proof.tree.parent
+        self._above = np.where(parent >= 0, proof.refinements.nearest(proof.tree)[parent], -1)
+
+    def enclose(self, nodes: Index, domains: Domains, deadline: Deadline) -> Enclosure:
+        """Bounds of some nodes, from what their ancestors are known to have."""
+        above = self._above[nodes]
+        inherits = above >= 0
+        if inherits.any() and not inherits.all():
+            # what is computed for a node must not depend on the company it is in
+            parts = [np.flatnonzero(~inherits), np.flatnonzero(inherits)]
+            done = [self.enclose(nodes[p], domains.take(p), deadline).domains for p in parts]
+            return from_known(self._network, Domains.concatenate(done).take(np.argsort(np.concatenate(parts))))
+        if inherits.all() and len(nodes):
+            enclosure = apply(from_known(self._network, domains), self._refinements, above, deadline)
+        else:
+            enclosure = enclose(self._network, domains, deadline=deadline)
+        return apply(enclosure, self._refinements, self._own[nodes], deadline)
 
 
 class _Below:

@@ -54,6 +54,7 @@ def check_fit(problem: Problem, proof: Proof) -> None:
     sizes = [layer.size if layer.activation.split_points else 0 for layer in network.layers]
     proof.tree.check(len(problem.regions), network.inputs, sizes)
     proof.certificates.check(len(proof.tree), problem.rows_of_case)
+    proof.refinements.check(proof.tree, sizes)
 
 
 def reuse(
@@ -102,5 +103,10 @@ def seed_of(proof: Proof, replayed: Replayed) -> Seed:
     order = np.lexsort((replayed.case, replayed.leaf, -nearest[replayed.leaf]))
     kept = proof.certificates.take(np.flatnonzero(replayed.holds))
     return Seed(
-        proof.tree.with_open(replayed.leaf), kept, replayed.leaf[order], replayed.case[order], tuple(replayed.domains)
+        proof.tree.with_open(replayed.leaf),
+        kept,
+        replayed.leaf[order],
+        replayed.case[order],
+        tuple(replayed.domains),
+        proof.refinements,
     )

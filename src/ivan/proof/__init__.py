@@ -2,6 +2,7 @@
 
 from ivan.proof.certificate import Certificates, MultiplierKind, Proof, Witness
 from ivan.proof.ragged import Ragged
+from ivan.proof.refinement import Refinements
 from ivan.proof.tree import Kind, Side, SpecTree, State, TreeBuilder
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "MultiplierKind",
     "Proof",
     "Ragged",
+    "Refinements",
     "Side",
     "SpecTree",
     "State",

@@ -15,7 +15,7 @@ be tried on another.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from ivan.errors import ProofError
 from ivan.proof.ragged import Ragged
+from ivan.proof.refinement import Refinements
 from ivan.proof.tree import SpecTree
 
 
@@ -142,10 +143,11 @@ class Witness:
 
 @dataclass(frozen=True)
 class Proof:
-    """A specification tree and the certificates of its leaves."""
+    """A specification tree, the certificates of its leaves, and slopes of intermediate bounds."""
 
     tree: SpecTree
     certificates: Certificates
+    refinements: Refinements = field(default_factory=Refinements.none)
 
     @property
     def complete(self) -> bool:

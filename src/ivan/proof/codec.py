@@ -19,10 +19,14 @@ from numpy.typing import NDArray
 from ivan.errors import ProofError
 from ivan.proof.certificate import MULTIPLIER_COLUMNS, SLOPE_COLUMNS, WEIGHT_COLUMNS, Certificates, Proof
 from ivan.proof.ragged import Ragged
+from ivan.proof.refinement import BOUND_COLUMNS, SUPPORT_COLUMNS, Refinements
 from ivan.proof.tree import COLUMNS, SpecTree
 
-FORMAT = 1
-"""Version of the format; raised whenever old bytes would be read differently."""
+FORMAT = 2
+"""Version of the format; raised whenever old bytes would be read differently. 2 added refinements."""
+
+READABLE = (1, 2)
+"""Versions that can be read."""
 
 _MAGIC = b"IVANPROOF"
 _HEAD = struct.Struct("<9sHH")
@@ -30,15 +34,22 @@ _ENTRY = struct.Struct("<4sQ")
 _LEVEL = 1  # measured: higher levels save 5 % of the bytes for 3 times the time
 _MOST_BYTES = 1 << 34
 
+_REFINED = {"support": SUPPORT_COLUMNS, "bounds": BOUND_COLUMNS}
 _RAGGED = {"weights": WEIGHT_COLUMNS, "slopes": SLOPE_COLUMNS, "multipliers": MULTIPLIER_COLUMNS}
 
 
-def _layout() -> list[tuple[str, np.dtype[Any]]]:
+def _layout(version: int = FORMAT) -> list[tuple[str, np.dtype[Any]]]:
     layout: list[tuple[str, np.dtype[Any]]] = [(f"tree.{name}", np.dtype(kind)) for name, kind in COLUMNS.items()]
     layout += [("node", np.dtype(np.int32)), ("case", np.dtype(np.int32)), ("margin", np.dtype(np.float64))]
     for table, columns in _RAGGED.items():
         layout.append((f"{table}.lengths", np.dtype(np.int32)))
         layout += [(f"{table}.{name}", np.dtype(kind)) for name, kind in columns.items()]
+    if version >= 2:
+        layout.append(("refined.node", np.dtype(np.int32)))
+        for table, columns in _REFINED.items():
+            layout.append((f"refined.{table}.lengths", np.dtype(np.int32)))
+            layout += [(f"refined.{table}.{name}", np.dtype(kind)) for name, kind in columns.items()]
+        layout.append(("refined.slopes", np.dtype(np.float16)))
     return [(name, kind.newbyteorder("<")) for name, kind in layout]
 
 
@@ -50,6 +61,11 @@ def _arrays(proof: Proof) -> dict[str, NDArray[Any]]:
         ragged: Ragged = getattr(certificates, table)
         arrays[f"{table}.lengths"] = np.diff(ragged.offsets)
         arrays |= {f"{table}.{name}": column for name, column in ragged.columns.items()}
+    arrays |= {f"refined.{name}": getattr(proof.refinements, name) for name in ("node", "slopes")}
+    for table in _REFINED:
+        ragged = getattr(proof.refinements, table)
+        arrays[f"refined.{table}.lengths"] = np.diff(ragged.offsets)
+        arrays |= {f"refined.{table}.{name}": column for name, column in ragged.columns.items()}
     return arrays
 
 
@@ -73,13 +89,13 @@ def decode(data: bytes) -> Proof:
     Raises:
         ProofError: the bytes are no proof, of another format, truncated, or altered in a way that breaks its shape.
     """
-    layout = _layout()
     try:
         magic, version, count = _HEAD.unpack_from(data)
         if magic != _MAGIC:
             raise ProofError("not a proof: wrong first bytes")
-        if version != FORMAT:
-            raise ProofError(f"proof format {version}; this version reads format {FORMAT}")
+        if version not in READABLE:
+            raise ProofError(f"proof format {version}; this version reads formats {READABLE[0]} to {READABLE[-1]}")
+        layout = _layout(version)
         if count != len(layout):
             raise ProofError("malformed proof: wrong number of arrays")
         lengths = []
@@ -113,13 +129,20 @@ def _proof(arrays: dict[str, NDArray[Any]]) -> Proof:
     count = len(arrays["node"])
     if not len(arrays["case"]) == len(arrays["margin"]) == count:
         raise ProofError("malformed proof: the certificates' columns differ in length")
-    ragged = {}
-    for table, columns in _RAGGED.items():
-        lengths = arrays[f"{table}.lengths"].astype(np.int64)
-        total = int(lengths.sum())
-        if len(lengths) != count or np.any(lengths < 0) or any(len(arrays[f"{table}.{c}"]) != total for c in columns):
-            raise ProofError(f"malformed proof: {table} do not add up")
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        ragged[table] = Ragged(offsets, {c: arrays[f"{table}.{c}"] for c in columns})
+    ragged = {table: _ragged(arrays, table, columns, count) for table, columns in _RAGGED.items()}
+    refinements = Refinements.none()
+    if "refined.node" in arrays:
+        nodes = len(arrays["refined.node"])
+        parts = {table: _ragged(arrays, f"refined.{table}", columns, nodes) for table, columns in _REFINED.items()}
+        refinements = Refinements(arrays["refined.node"], slopes=arrays["refined.slopes"], **parts)
     tree = SpecTree(**{name: arrays[f"tree.{name}"] for name in COLUMNS})
-    return Proof(tree, Certificates(arrays["node"], arrays["case"], arrays["margin"], **ragged))
+    return Proof(tree, Certificates(arrays["node"], arrays["case"], arrays["margin"], **ragged), refinements)
+
+
+def _ragged(arrays: dict[str, NDArray[Any]], table: str, columns: dict[str, type], count: int) -> Ragged:
+    lengths = arrays[f"{table}.lengths"].astype(np.int64)
+    total = int(lengths.sum())
+    if len(lengths) != count or np.any(lengths < 0) or any(len(arrays[f"{table}.{c}"]) != total for c in columns):
+        raise ProofError(f"malformed proof: {table} do not add up")
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return Ragged(offsets, {c: arrays[f"{table}.{c}"] for c in columns})

@@ -7,8 +7,9 @@ or above).
 
 The recipe for intermediate bounds: where `refresh` is set, the bounds of all layers are computed anew for the node's
 own region and intersected with those of the nearest refreshed ancestor; elsewhere that ancestor's bounds are
-inherited, cut by the splits in between. Roots always refresh; below them, input-split trees and unit-split trees of
-small networks refresh where a certificate rests on the bounds and at every few depths in between, other trees nowhere.
+inherited, cut by the splits in between. How they are computed: by the slopes of the nearest refined ancestor
+(refinement.py), by the activations' rule where there is none, and first by the one, then by its own slopes at a refined
+node itself. Roots always refresh.
 """
 
 from __future__ import annotations
@@ -218,10 +219,7 @@ class TreeBuilder:
         """
         count = len(parents)
         start, end = self._size, self._size + 2 * count
-        if end > len(self._columns["parent"]):
-            room = max(end, 2 * len(self._columns["parent"]))
-            for name, column in self._columns.items():
-                self._columns[name] = np.concatenate([column, np.zeros(room - len(column), column.dtype)])
+        self._reserve(end)
         new = slice(start, end)
         both: dict[str, NDArray[Any]] = {
             "parent": parents,
@@ -241,6 +239,24 @@ class TreeBuilder:
         self._columns["state"][parents] = State.SPLIT
         self._size = end
         return np.arange(start, end)
+
+    def rows(self, start: int) -> dict[str, NDArray[Any]]:
+        """All columns, `depth` among them, of the nodes from `start` on."""
+        return {name: column[start : self._size].copy() for name, column in self._columns.items()}
+
+    def append(self, rows: dict[str, NDArray[Any]]) -> None:
+        """Nodes that were added to a copy of this tree, parents renumbered."""
+        count = len(rows["parent"])
+        self._reserve(self._size + count)
+        for name, column in self._columns.items():
+            column[self._size : self._size + count] = rows[name]
+        self._size += count
+
+    def _reserve(self, end: int) -> None:
+        if end > len(self._columns["parent"]):
+            room = max(end, 2 * len(self._columns["parent"]))
+            for name, column in self._columns.items():
+                self._columns[name] = np.concatenate([column, np.zeros(room - len(column), column.dtype)])
 
     def snapshot(self) -> SpecTree:
         """The tree as it stands."""

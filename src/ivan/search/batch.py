@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.bounds.ascent import Parameters
+from ivan.bounds.ascent import Ascended, Parameters
 from ivan.bounds.backward import Forms
 from ivan.bounds.enclosure import Enclosure
 from ivan.bounds.objective import Objective, Rows
@@ -31,8 +31,8 @@ class Batch:
         bound: (P,) best rigorous bound.
         slopes: (P, inputs) the linear form that reaches it.
         suspicion: (P,) worst margin at the form's minimising corner; the least is the likeliest counterexample.
-        kept: per layer (P, n_k), coefficients that arrived at h_k in that form; None where none were kept.
-        parameters: pairs that were ascended, and what with.
+        postponed: (B,) True for nodes that go back to the frontier as they are.
+        ascended: pairs that were ascended, what with, and how far.
     """
 
     def __init__(self, chunk: Chunk, enclosure: Enclosure) -> None:
@@ -40,17 +40,38 @@ class Batch:
         self.node, self.owner, self.case = chunk.node, chunk.owner, chunk.case
         count, network = len(chunk.owner), enclosure.network
         self.closed = np.zeros(count, bool)
+        self.postponed = np.zeros(len(self.node), bool)
         self.stuck = np.zeros(count, bool)
         self.bound = np.full(count, -np.inf)
         self.slopes = np.zeros((count, network.inputs))
         self.suspicion = np.full(count, np.inf)
-        self.kept: list[Array | None] = [None] * len(network.layers)
-        self.parameters: tuple[Index, Parameters] | None = None
+        self.ascended: tuple[Index, Parameters, Ascended] | None = None
 
     @property
     def open(self) -> Index:
         """Pairs that are not closed yet."""
-        return np.flatnonzero(~self.closed)
+        return np.flatnonzero(~self.closed & ~self.postponed[self.owner])
+
+    @property
+    def remaining(self) -> NDArray[np.bool_]:
+        """(B,) True for nodes with an open pair."""
+        result = np.zeros(len(self.node), bool)
+        result[self.owner[self.open]] = True
+        return result
+
+    def worst_pairs(self) -> tuple[Index, Index]:
+        """Nodes (S,) with an open pair, as positions here, and the open pair of each whose bound is least."""
+        pairs = self.open
+        order = np.lexsort((self.bound[pairs], self.owner[pairs]))
+        node, first = np.unique(self.owner[pairs][order], return_index=True)
+        return node, pairs[order][first]
+
+    def pairs_of(self, nodes: Index) -> tuple[Index, Index]:
+        """Open pairs (Q,) of some nodes (positions here), and which of these each belongs to."""
+        place = np.full(len(self.node), -1)
+        place[nodes] = np.arange(len(nodes))
+        pairs = self.open[place[self.owner[self.open]] >= 0]
+        return pairs, place[self.owner[pairs]]
 
     def nodes_of(self, pairs: Index) -> Index:
         """Rows of the tree."""
@@ -79,21 +100,22 @@ class Batch:
         better = forms.bound[form] >= self.bound[pairs]
         pairs, form = pairs[better], form[better]
         self.bound[pairs], self.slopes[pairs] = forms.bound[form], forms.slopes[form]
-        for k, a in enumerate(forms.kept):
-            if a is not None:
-                mine = self.kept[k]
-                if mine is None:
-                    mine = self.kept[k] = np.zeros((len(self.owner), a.shape[1]))
-                mine[pairs] = a[form]
+
+    def learn(self, pairs: Index, parameters: Parameters, found: Ascended) -> None:
+        """Takes what an ascent found for some pairs; its bounds are not rigorous, but tell where to go on."""
+        self.ascended = pairs, parameters, found
+        self.bound[pairs], self.slopes[pairs] = found.bound, found.slopes
+
+    def learned(self, pairs: Index) -> Index:
+        """Rows of the given pairs in what was ascended."""
+        assert self.ascended is not None
+        position = np.full(len(self.owner), -1)
+        position[self.ascended[0]] = np.arange(len(self.ascended[0]))
+        return position[pairs]
 
     def inherited(self, pairs: Index) -> Parameters | None:
         """Parameters of the given pairs, for their children; None where nothing was ascended."""
-        if self.parameters is None:
-            return None
-        known, parameters = self.parameters
-        position = np.full(len(self.owner), -1)
-        position[known] = np.arange(len(known))
-        return parameters.take(position[pairs])
+        return None if self.ascended is None else self.ascended[1].take(self.learned(pairs))
 
     def per_node(self, pairs: Index, values: Array) -> Array:
         """(B,) least value among each node's pairs; infinity without any."""

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from ivan.attack.confirm import Run, confirm
 from ivan.attack.pgd import descend
+from ivan.attack.pursuit import Pursuit
+from ivan.bounds.columns import Model
 from ivan.deadline import Deadline
+from ivan.network.layers import Network
 from ivan.problem import Problem
 from ivan.proof import Witness
 from ivan.search.batch import Batch
@@ -30,17 +33,35 @@ class Candidates:
         problem: the problem.
         run: the deployed model.
         deadline: bounds the polishing.
+        rng: draws the starts of gradient descents.
 
     Attributes:
         witness: the confirmed counterexample, once there is one.
         tried: points given to onnxruntime.
     """
 
-    def __init__(self, problem: Problem, run: Run, deadline: Deadline) -> None:
+    def __init__(self, problem: Problem, run: Run, deadline: Deadline, rng: np.random.Generator | None = None) -> None:
+        rng = np.random.default_rng(0) if rng is None else rng
         self._problem, self._run, self._deadline = problem, run, deadline
         self._best = np.inf
+        self._pursuit = Pursuit(problem, rng)
+        self.use(problem.network)
         self.witness: Witness | None = None
         self.tried = 0
+
+    def use(self, network: Network) -> None:
+        """From now on computes with this network, which is the same on the regions at hand."""
+        self.network = network
+        self._fine: Model | None = None
+
+    def pursue(self, model: Model, open_cases: Index) -> None:
+        """One more batch of gradient descents; `model` is the network in float32."""
+        points, regions = self._pursuit.step(model, open_cases, self._deadline)
+        for point, region in zip(points[:MOST_PER_BATCH], regions[:MOST_PER_BATCH], strict=True):
+            self.tried += 1
+            self.witness = confirm(self._problem, self._run, point, int(region))
+            if self.witness is not None:
+                return
 
     def corners(self, batch: Batch) -> None:
         """Tries the minimising corners of the open pairs, and ranks the pairs by them."""
@@ -62,12 +83,13 @@ class Candidates:
             (Q,) the greatest margin at each; at most 0 where the case is violated (in float64).
         """
         worst = np.empty(len(x))
-        y = self._problem.network(x)
+        y = self.network(x)
         for c in np.unique(case):
             here = np.flatnonzero(case == c)
             margins = self._problem.margins_of_outputs(int(c), x[here], y[here])
             worst[here] = margins.max(axis=1, initial=-np.inf)
         order = np.argsort(worst)
+        self._pursuit.suggest(x[order[:1]], case[order[:1]], worst[order[:1]])
         for i in order[:MOST_PER_BATCH]:
             if worst[i] <= 0.0 and self.confirmed(x[i], int(case[i])):
                 return worst
@@ -79,8 +101,10 @@ class Candidates:
 
     def polished(self, x: Array, case: int, *, steps: int, rate: float) -> bool:
         """Follows the gradient from x, and tries where it leads."""
+        if self._fine is None:
+            self._fine = Model(self.network, np.float64)
         points, worst = descend(
-            self._problem, np.array([case]), x[None, :], steps=steps, rate=rate, deadline=self._deadline
+            self._problem, self._fine, np.array([case]), x[None, :], steps=steps, rate=rate, deadline=self._deadline
         )
         return bool(worst[0] <= 0.0) and self.confirmed(points[0], case)
 

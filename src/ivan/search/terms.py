@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ivan.bounds.domains import Domains
 from ivan.problem import Problem
-from ivan.proof import Certificates, Proof, SpecTree, Witness
+from ivan.proof import Certificates, Proof, Refinements, SpecTree, Witness
 from ivan.verdict import Verdict
 
 Index = NDArray[np.int64]
@@ -25,6 +25,7 @@ class Seed:
         leaf: (P,) leaves still to be decided, most suspicious last, ...
         case: (P,) ... and a case that is open there.
         domains: known bounds of some of these leaves, in parts (nodes, their domains).
+        refinements: slopes of intermediate bounds in the tree.
     """
 
     tree: SpecTree
@@ -32,6 +33,7 @@ class Seed:
     leaf: Index
     case: Index
     domains: tuple[tuple[Index, Domains], ...] = ()
+    refinements: Refinements = field(default_factory=Refinements.none)
 
     @classmethod
     def fresh(cls, problem: Problem) -> Seed:
@@ -52,6 +54,7 @@ class Statistics:
         splits: domains split.
         programs: linear programs solved.
         ascents: (domain, case) pairs that were ascended.
+        deepened: domains split with intermediate bounds computed anew below.
         candidates: points given to onnxruntime.
         undecided: leaves that can neither be closed nor split further.
         worst: least bound among the domains of the last batch.
@@ -64,6 +67,7 @@ class Statistics:
     splits: int = 0
     programs: int = 0
     ascents: int = 0
+    deepened: int = 0
     candidates: int = 0
     undecided: int = 0
     worst: float = float("nan")

@@ -117,7 +117,7 @@ def compose(outer: LinearMap, inner: LinearMap) -> LinearMap:
         weight = np.zeros((outer.rows, inner.columns))
         valid = inner.index >= 0
         weight[:, inner.index[valid]] = outer.weight[:, valid]
-        return Dense(weight)
+        return Dense(weight, uncertain=outer.uncertain)
     return Product(outer, inner)
 
 
@@ -131,7 +131,7 @@ def _select(outer: Selection, inner: LinearMap) -> LinearMap:
     if isinstance(inner, Selection):
         return Selection(np.where(outer.index >= 0, inner.index[outer.index], -1), inner.columns)
     if isinstance(inner, Dense) and inner.plain and outer.injective and not outer.padded:
-        return Dense(inner.weight[outer.index])
+        return Dense(inner.weight[outer.index], uncertain=inner.uncertain)
     if isinstance(inner, Product):
         return compose(_select(outer, inner.outer), inner.inner)
     if isinstance(inner, Sum):

@@ -22,14 +22,16 @@ class Dense(LinearMap):
         weight: (m, n).
         before: product of the dimensions in front of the axis.
         after: product of the dimensions behind it.
+        uncertain: roundings behind each entry (0 when the entries are the file's).
     """
 
-    def __init__(self, weight: NDArray[Any], before: int = 1, after: int = 1) -> None:
+    def __init__(self, weight: NDArray[Any], before: int = 1, after: int = 1, uncertain: int = 0) -> None:
         self.weight: Array = frozen(weight)
+        self.uncertain = uncertain
         self.before, self.after = before, after
         m, n = self.weight.shape
         self.rows, self.columns = before * m * after, before * n * after
-        self.terms = max(m, n)
+        self.terms = max(m, n) + uncertain
 
     @property
     def plain(self) -> bool:
@@ -38,7 +40,7 @@ class Dense(LinearMap):
 
     @cached_property
     def _absolute(self) -> Dense:
-        return Dense(np.abs(self.weight), self.before, self.after)
+        return Dense(np.abs(self.weight), self.before, self.after, self.uncertain)
 
     def _along(self, x: Array, matrix: Array) -> Array:
         # matrix: (k, j) takes axis length j to k

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ivan.bounds.objective import Rows
 from ivan.proof import Kind
 from ivan.search.batch import Batch
-from ivan.search.branching import inputs, units
+from ivan.search.branching import inputs
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -55,25 +55,12 @@ def choose_inputs(batch: Batch, rows: Rows) -> Splits:
     return Splits(node, np.full(len(node), Kind.INPUT, np.int8), none, axis.astype(np.int32), at)
 
 
-def choose_units(batch: Batch, rows: Rows) -> Splits:
-    """The unit with the greatest score of every node with an open pair, cut at its activation's split point."""
-    del rows
-    pairs = batch.open
-    owner = batch.owner[pairs]
-    parameters = batch.inherited(pairs)
-    slopes = [lines.lower_slope[owner] for lines in batch.enclosure.lines] if parameters is None else parameters.slopes
-    kept = [None if a is None else a[pairs] for a in batch.kept]
-    best = np.zeros(len(batch.node))
-    layer, unit, at = np.zeros(len(best), np.int32), np.zeros(len(best), np.int32), np.zeros(len(best))
-    present = np.zeros(len(best), bool)
-    present[owner] = True
-    for k, score in enumerate(units.scores(batch.enclosure, owner, kept, slopes)):
-        points = batch.enclosure.network.layers[k].activation.split_points
-        if not points or not score.size:
-            continue
-        chosen = score.argmax(axis=1)
-        value = score[np.arange(len(score)), chosen]
-        better = present & (value > best)
-        best[better], layer[better], unit[better], at[better] = value[better], k + 1, chosen[better], points[0]
-    node = np.flatnonzero(best > 0.0)
-    return Splits(node, np.full(len(node), Kind.UNIT, np.int8), layer[node], unit[node], at[node])
+def unit_splits(node: Index, layer: Index, unit: Index) -> Splits:
+    """Splits of units at 0: (S,) positions in the batch, layers (1-based) and units."""
+    return Splits(
+        node,
+        np.full(len(node), Kind.UNIT, np.int8),
+        layer.astype(np.int32),
+        unit.astype(np.int32),
+        np.zeros(len(node)),
+    )

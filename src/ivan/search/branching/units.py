@@ -1,18 +1,27 @@
-"""Scores for units: how much the bound would gain without the unit's relaxation (BaBSR, simplified).
+"""Scores for units: how much a bound would gain without the unit's relaxation (BaBSR, simplified), and what follows.
 
 With coefficient a_j arriving at h_j, the chord costs -a_j s_j l_j where a_j < 0; where a_j > 0 the lower line alpha z
 costs at most a_j max(alpha (-l), (1 - alpha) u) somewhere on the interval. The first is lost for certain at a corner
 of the triangle, the second only at the far end, so it counts less.
+
+A split also improves the bounds of the units above it, where those are computed anew: what a row of a later layer would
+gain counts with the row's importance (bounds/importance.py).
 
 Source: Bunel et al., JMLR 2020 (BaBSR).
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from ivan.bounds.ascent import Ascent, Parameters
 from ivan.bounds.enclosure import Enclosure
+from ivan.bounds.importance import important_rows
+from ivan.deadline import Deadline
+from ivan.proof.refinement import Refinements
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -20,30 +29,110 @@ Index = NDArray[np.int64]
 LOWER_LINE = 0.3
 """Weight of the lower line's loss relative to the chord's (measured)."""
 
+NEXT_TO_NOTHING = 1e-300
+"""Score of a unit that no open row reads: it can still make the domain smaller."""
 
-def scores(enclosure: Enclosure, owner: Index, kept: list[Array | None], slopes: list[Array]) -> list[Array]:
-    """Per layer (B, n_k) scores; 0 where a unit is stable.
+
+def losses(
+    enclosure: Enclosure, owner: Index, k: int, units: Index, arrived: NDArray[Any] | None, slopes: NDArray[Any]
+) -> tuple[Array, Array]:
+    """What the relaxation of each unit costs: by the chord alone, and in all; (R, v) each, 0 for stable units.
 
     Args:
-        enclosure: B domains.
-        owner: (R,) domain of each open row.
-        kept: per layer, (R, n_k) coefficients that arrive at h_k, or None.
-        slopes: per layer, (R, n_k) lower slopes in use.
+        enclosure: the domains.
+        owner: (R,) domain of each row.
+        k: layer, 0-based.
+        units: (v,) units of the layer.
+        arrived: (R, v) coefficients that arrive at them, or None.
+        slopes: (R, v) their lower slopes.
     """
-    result = []
-    for k, mask in enumerate(enclosure.unstable):
-        score = np.zeros(mask.shape)
-        a = kept[k]
-        if a is not None and mask.any():
-            low, high = (side[owner] for side in enclosure.intervals[k])
-            chord = enclosure.lines[k].upper_intercept[owner]
-            alpha = slopes[k]
-            loss = np.maximum(-a, 0.0) * chord
-            loss += LOWER_LINE * np.maximum(a, 0.0) * np.maximum(alpha * -low, (1.0 - alpha) * high)
-            np.add.at(score, owner, np.nan_to_num(loss, nan=0.0, posinf=0.0))
-            # a unit that no open row reads can still make the domain smaller
-            score = np.where(mask, score + 1e-300, 0.0)
-        elif mask.any():
-            score = np.where(mask, 1e-300, 0.0)
-        result.append(score)
-    return result
+    chosen = np.ix_(owner, units)
+    mask = enclosure.unstable[k][chosen]
+    if arrived is None:
+        return np.zeros(mask.shape), np.zeros(mask.shape)
+    low, high = (side[chosen] for side in enclosure.intervals[k])
+    chord = np.maximum(-arrived, 0.0) * enclosure.lines[k].upper_intercept[chosen]
+    line = np.maximum(arrived, 0.0) * np.maximum(slopes * -low, (1.0 - slopes) * high)
+    chord, both = np.where(mask, chord, 0.0), np.where(mask, chord + LOWER_LINE * line, 0.0)
+    return np.nan_to_num(chord, nan=0.0, posinf=0.0), np.nan_to_num(both, nan=0.0, posinf=0.0)
+
+
+def shallow_scores(
+    enclosure: Enclosure, owner: Index, parameters: Parameters, arrived: list[Any]
+) -> tuple[list[Array], list[Array]]:
+    """Per layer (R, v_k) scores of the parameters' units: by the chord alone, and in all; 0 for stable units."""
+    chord: list[Array] = []
+    both: list[Array] = []
+    for k, units in enumerate(parameters.units):
+        mask = enclosure.unstable[k][np.ix_(owner, units)]
+        for table, loss in zip(
+            (chord, both), losses(enclosure, owner, k, units, arrived[k], parameters.slopes[k]), strict=True
+        ):
+            table.append(np.where(mask, loss + NEXT_TO_NOTHING, 0.0))
+    return chord, both
+
+
+def deep_scores(
+    ascent: Ascent,
+    enclosure: Enclosure,
+    owner: Index,
+    parameters: Parameters,
+    arrived: list[Any],
+    refinements: Refinements,
+    which: int,
+    deadline: Deadline,
+) -> list[Array]:
+    """Per layer (R, v_k) scores that count what later layers' bounds gain.
+
+    Args:
+        ascent: sweeps rows of intermediate layers.
+        enclosure: the domains.
+        owner: (R,) domain of each row, each once.
+        parameters: of the rows.
+        arrived: per layer, (R, v_k) coefficients that arrive at h_k, or None.
+        refinements: where the slopes of intermediate rows are.
+        which: which refined node these domains are below.
+        deadline: checked in every sweep.
+    """
+    _, scores = shallow_scores(enclosure, owner, parameters, arrived)
+    for rows in important_rows(ascent, enclosure, owner, parameters, arrived, refinements, which, deadline):
+        for j, units in enumerate(rows.table.support):
+            a = rows.arrived[j]
+            if a is None or not len(units):
+                continue
+            _, loss = losses(enclosure, owner[rows.place], j, units, a, rows.slopes[j])
+            gained = np.zeros((len(owner), len(units)))
+            np.add.at(gained, rows.place, rows.weight[:, None] * loss)
+            known = np.isin(units, parameters.units[j])
+            mine = np.searchsorted(parameters.units[j], units[known])
+            scores[j][:, mine] += np.where(scores[j][:, mine] > 0.0, gained[:, known], 0.0)
+    return scores
+
+
+def best(
+    tables: list[list[Array]], units: tuple[Index, ...], counts: list[int]
+) -> tuple[Index, Index, NDArray[np.bool_]]:
+    """The greatest of several kinds of scores.
+
+    Args:
+        tables: kinds of scores, each per layer (R, v_k).
+        units: per layer (v_k,) what the columns are.
+        counts: how many of each kind.
+
+    Returns:
+        layer, unit: (R, c) layers (1-based) and units.
+        there: (R, c) False for places left empty, and for what stands twice.
+    """
+    layers = np.concatenate([np.full(len(u), k + 1) for k, u in enumerate(units)])
+    numbers = np.concatenate(units)
+    places, values = [], []
+    for table, count in zip(tables, counts, strict=True):
+        flat = np.concatenate(table, axis=1)
+        place = np.argsort(-flat, axis=1, kind="stable")[:, : min(count, flat.shape[1])]
+        places.append(place)
+        values.append(np.take_along_axis(flat, place, axis=1))
+    place, value = np.concatenate(places, axis=1), np.concatenate(values, axis=1)
+    there = value > 0.0
+    for i in range(1, place.shape[1]):
+        there[:, i] &= ~(place[:, :i] == place[:, i : i + 1]).any(axis=1)
+    return layers[place], numbers[place], there

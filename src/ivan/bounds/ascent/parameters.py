@@ -1,0 +1,206 @@
+"""What ascent improves: slopes, multipliers and row weights of many (domain, case) pairs.
+
+Only units that are unstable somewhere have any choice, so arrays are kept for a list of units per layer, in float32:
+any slopes in [0, 1] and any multipliers of the right sign are valid, whatever precision they were found in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivan.bounds.backward import Advice
+from ivan.bounds.enclosure import Enclosure
+from ivan.bounds.objective import Rows
+from ivan.proof import Certificates, MultiplierKind, Ragged
+from ivan.proof.certificate import MULTIPLIER_COLUMNS, SLOPE_COLUMNS
+
+Array = NDArray[np.float64]
+Single = NDArray[np.float32]
+Index = NDArray[np.int64]
+
+
+@dataclass
+class Parameters:
+    """Slopes, multipliers and weights of R pairs.
+
+    Attributes:
+        units: per layer (v_k,) ascending, the units that have slopes and multipliers.
+        slopes: per layer (R, v_k) lower slopes in [0, 1].
+        multipliers: per layer (R, v_k) signed, or None where nothing is split.
+        weights: (R, r) row weights lambda >= 0, zero behind the case's last row.
+    """
+
+    units: tuple[Index, ...]
+    slopes: list[Single]
+    multipliers: list[Single | None]
+    weights: Array
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def take(self, rows: Index | slice) -> Parameters:
+        """Some of the pairs."""
+        return Parameters(
+            self.units,
+            [s[rows] for s in self.slopes],
+            [None if m is None else m[rows] for m in self.multipliers],
+            self.weights[rows],
+        )
+
+    @staticmethod
+    def concatenate(parts: Sequence[Parameters]) -> Parameters:
+        """All pairs of the parts, in order; units that only some of them have get slope 0 in the others."""
+        if len(parts) == 1:
+            return parts[0]
+        layers = range(len(parts[0].units))
+        units = tuple(_union([p.units[k] for p in parts]) for k in layers)
+        parts = [p._on(units) for p in parts]
+        multipliers: list[Single | None] = []
+        for k in layers:
+            layer = [p.multipliers[k] for p in parts]
+            if all(m is None for m in layer):
+                multipliers.append(None)
+            else:
+                multipliers.append(
+                    np.concatenate(
+                        [np.zeros_like(p.slopes[k]) if m is None else m for p, m in zip(parts, layer, strict=True)]
+                    )
+                )
+        return Parameters(
+            units,
+            [np.concatenate([p.slopes[k] for p in parts]) for k in layers],
+            multipliers,
+            np.concatenate([p.weights for p in parts]),
+        )
+
+    def _on(self, units: tuple[Index, ...]) -> Parameters:
+        """The same for more units."""
+        slopes, multipliers = list(self.slopes), list(self.multipliers)
+        for k, (mine, wanted) in enumerate(zip(self.units, units, strict=True)):
+            if mine is wanted:
+                continue
+            place = np.searchsorted(wanted, mine)
+            slopes[k] = np.zeros((len(self), len(wanted)), np.float32)
+            slopes[k][:, place] = self.slopes[k]
+            m = self.multipliers[k]
+            if m is not None:
+                wide = np.zeros_like(slopes[k])
+                wide[:, place] = m
+                multipliers[k] = wide
+        return Parameters(units, slopes, multipliers, self.weights)
+
+    def fitted(self, enclosure: Enclosure, owner: Index) -> Parameters:
+        """The same for domains further down: units that are unstable or split only there, multipliers of new splits."""
+        units = tuple(_union([mine, new]) for mine, new in zip(self.units, units_of(enclosure), strict=True))
+        wide = self._on(units)
+        for k, (mine, wanted) in enumerate(zip(self.units, units, strict=True)):
+            if mine is not wanted:
+                new = np.flatnonzero(~np.isin(wanted, mine))
+                wide.slopes[k][:, new] = enclosure.lines[k].lower_slope[np.ix_(owner, wanted[new])]
+            mask = enclosure.split[k]
+            if mask is not None and wide.multipliers[k] is None:
+                wide.multipliers[k] = np.zeros_like(wide.slopes[k])
+        return wide
+
+    def advice(self, enclosure: Enclosure, owner: Index) -> Advice:
+        """The same as the backward pass takes it: arrays over all units; multipliers only where a unit is split."""
+        result = Advice([], [])
+        for k, units in enumerate(self.units):
+            if not len(units):
+                result.slopes.append(None)
+                result.multipliers.append(None)
+                continue
+            slopes = enclosure.lines[k].lower_slope[owner]
+            slopes[:, units] = self.slopes[k]
+            result.slopes.append(slopes)
+            m, mask = self.multipliers[k], enclosure.split[k]
+            if m is None or mask is None:
+                result.multipliers.append(None)
+            else:
+                wide = np.zeros(slopes.shape)
+                wide[:, units] = m
+                result.multipliers.append(np.where(mask[owner], wide, 0.0))
+        return result
+
+
+def units_of(enclosure: Enclosure) -> tuple[Index, ...]:
+    """Per layer the units that are unstable or split in some domain."""
+    result = []
+    for unstable, split in zip(enclosure.unstable, enclosure.split, strict=True):
+        present = unstable.any(axis=0)
+        result.append(np.flatnonzero(present if split is None else present | split.any(axis=0)))
+    return tuple(result)
+
+
+def _union(parts: Sequence[Index]) -> Index:
+    """All units of the parts, ascending; the first part itself where that is all."""
+    first = parts[0]
+    if all(part is first or bool(np.isin(part, first, assume_unique=True).all()) for part in parts[1:]):
+        return first
+    return np.unique(np.concatenate(parts))
+
+
+def initial(enclosure: Enclosure, owner: Index, case: Index, rows: Rows) -> Parameters:
+    """The rule's slopes, no multipliers, equal weights."""
+    units = units_of(enclosure)
+    slopes = [
+        lines.lower_slope[np.ix_(owner, u)].astype(np.float32) for lines, u in zip(enclosure.lines, units, strict=True)
+    ]
+    multipliers: list[Single | None] = [
+        None if mask is None else np.zeros_like(s) for mask, s in zip(enclosure.split, slopes, strict=True)
+    ]
+    width = int(rows.counts.max(initial=1))
+    present = np.arange(width) < rows.counts[case][:, None]
+    return Parameters(units, slopes, multipliers, present / np.maximum(rows.counts[case], 1)[:, None])
+
+
+def ragged_weights(weights: Array) -> Ragged:
+    """Row weights (R, r) as certificates have them: only the positive ones."""
+    row, column = np.nonzero(weights > 0.0)
+    return Ragged.from_rows(len(weights), row, {"row": column.astype(np.int32), "value": weights[row, column]})
+
+
+def ragged_slopes(enclosure: Enclosure, owner: Index, parameters: Parameters) -> Ragged:
+    """Slopes as certificates have them: those of the units that are unstable."""
+    parts = []
+    for k, (units, values) in enumerate(zip(parameters.units, parameters.slopes, strict=True)):
+        row, place = np.nonzero(enclosure.unstable[k][np.ix_(owner, units)])
+        parts.append((row, {"layer": np.full(len(row), k + 1), "unit": units[place], "value": values[row, place]}))
+    return _ragged(len(owner), parts, SLOPE_COLUMNS)
+
+
+def certificates_of(
+    enclosure: Enclosure, owner: Index, node: Index, case: Index, margin: Array, parameters: Parameters
+) -> Certificates:
+    """Certificates with these parameters."""
+    parts = []
+    for k, (units, values) in enumerate(zip(parameters.units, parameters.multipliers, strict=True)):
+        mask = enclosure.split[k]
+        if values is None or mask is None:
+            continue
+        row, place = np.nonzero((values != 0.0) & mask[np.ix_(owner, units)])
+        entries = {"layer": np.full(len(row), k + 1), "unit": units[place], "value": values[row, place]}
+        parts.append((row, entries | {"kind": np.full(len(row), MultiplierKind.SPLIT)}))
+    return Certificates(
+        node.astype(np.int32),
+        case.astype(np.int32),
+        margin,
+        ragged_weights(parameters.weights),
+        ragged_slopes(enclosure, owner, parameters),
+        _ragged(len(node), parts, MULTIPLIER_COLUMNS),
+    )
+
+
+def _ragged(count: int, parts: list[tuple[Index, dict[str, NDArray[Any]]]], types: dict[str, type]) -> Ragged:
+    if not parts:
+        return Ragged.empty(count, types)
+    rows = np.concatenate([row for row, _ in parts])
+    columns: dict[str, NDArray[Any]] = {
+        name: np.concatenate([entries[name] for _, entries in parts]).astype(kind) for name, kind in types.items()
+    }
+    return Ragged.from_rows(count, rows, columns)

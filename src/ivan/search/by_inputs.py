@@ -1,0 +1,126 @@
+"""Splitting inputs: every box gets intermediate bounds of its own, by the rule; what resists is cut in two.
+
+bound every row of every open case                      -> closed where one row is positive
+weigh the rows of a conjunction together                -> closed where a combination is positive
+solve a linear program where every unit is stable       -> closed, or a counterexample
+split the rest on the axis with the greatest score
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivan.bounds.ascent import Model, ragged_weights
+from ivan.bounds.backward import bound_outputs
+from ivan.bounds.certify import holds
+from ivan.bounds.descend import descend
+from ivan.bounds.enclosure import Enclosure, enclose, from_known
+from ivan.bounds.replay import batch_size
+from ivan.proof import Certificates, Ragged
+from ivan.proof.tree import COLUMNS
+from ivan.search.batch import Batch
+from ivan.search.branching import choose_inputs
+from ivan.search.frontier import Chunk
+from ivan.search.weigh import weigh
+from ivan.search.workspace import Workspace
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+REFRESH_EVERY = 4
+"""Depths between nodes whose bounds are handed down. Replay then computes bounds for the leaves and one in fifteen of
+the inner nodes; the search loses little by resting on bounds of at most four splits ago (docs/performance.md)."""
+
+
+class ByInputs:
+    """Closes and splits boxes.
+
+    Args:
+        work: the search's state.
+    """
+
+    program_units = 0
+
+    def __init__(self, work: Workspace) -> None:
+        self._work = work
+        self.batch = self.pairs = batch_size(work.problem.network)
+        self._model: Model | None = None
+
+    @property
+    def model(self) -> Model:
+        """The network on columns, for attacks."""
+        if self._model is None:
+            self._model = Model(self._work.network)
+        return self._model
+
+    def prepare(self) -> None:
+        """Nothing: boxes need no preparation."""
+
+    def bounded(self, chunk: Chunk) -> Enclosure:
+        """Bounds of a batch: its own where they are known."""
+        work = self._work
+        columns = {name: work.tree.column(name) for name in COLUMNS}
+        domains = descend(chunk.known, columns, chunk.node, chunk.ancestor)
+        if domains.known is not None and chunk.node[0] == chunk.ancestor[0]:
+            return from_known(work.network, domains)
+        return enclose(work.network, domains, deadline=work.deadline)
+
+    def close(self, batch: Batch) -> None:
+        """Every row of every open case by itself, then the rows of each conjunction together."""
+        pairs, rows = batch.open, self._work.rows
+        if not len(pairs):
+            return
+        pair, within, objective = batch.rows(pairs, rows)
+        owner = batch.owner[pairs][pair]
+        forms = bound_outputs(batch.enclosure, owner, objective, deadline=self._work.deadline)
+        best = np.full(len(pairs), -1)
+        order = np.argsort(forms.bound, kind="stable")
+        best[pair[order]] = order  # the strongest row of each pair stands last
+        some = np.flatnonzero(best >= 0)  # a case without rows, any input of a box, is closed by no bound
+        batch.improve(pairs[some], forms, best[some])
+        proved = some[holds(batch.enclosure, owner, objective, forms)[best[some]]]
+        row = best[proved]
+        weights = Ragged.from_rows(
+            len(row), np.arange(len(row)), {"row": within[row].astype(np.int32), "value": np.ones(len(row))}
+        )
+        claims = Certificates.plain(*batch.claims(pairs[proved], forms.bound[row]), weights)
+        self._work.record(batch, pairs[proved], claims)
+        several = np.flatnonzero(~batch.closed[pairs] & (rows.counts[batch.case[pairs]] > 1))
+        if len(several):
+            width = int(rows.counts[batch.case[pairs[several]]].max())
+            position = np.full(len(pairs), -1)
+            position[several] = np.arange(len(several))
+            mine = np.flatnonzero(position[pair] >= 0)
+            at = position[pair[mine]], within[mine]
+            slopes = np.zeros((len(several), width, self._work.network.inputs))
+            constant, present = np.zeros((len(several), width)), np.zeros((len(several), width), bool)
+            slopes[at], constant[at], present[at] = forms.slopes[mine], forms.constant[mine], True
+            self._weigh(batch, pairs[several], np.nan_to_num(slopes), np.nan_to_num(constant), present)
+
+    def _weigh(self, batch: Batch, pairs: Index, slopes: Array, constant: Array, present: NDArray[np.bool_]) -> None:
+        """Finds the combination of each conjunction's rows that is hardest to satisfy, and bounds it."""
+        owner, case = batch.owner[pairs], batch.case[pairs]
+        lambdas = weigh(slopes, constant, present, batch.enclosure.lower[owner], batch.enclosure.upper[owner])
+        weights = ragged_weights(lambdas)
+        objective = self._work.rows.weighted(case, weights)
+        forms = bound_outputs(batch.enclosure, owner, objective, deadline=self._work.deadline)
+        batch.improve(pairs, forms)
+        proved = np.flatnonzero(holds(batch.enclosure, owner, objective, forms))
+        claims = Certificates.plain(*batch.claims(pairs[proved], forms.bound[proved]), weights.take(proved))
+        self._work.record(batch, pairs[proved], claims)
+
+    def settle(self, batch: Batch) -> None:
+        """Decides whose bounds are handed down, and whose replay needs."""
+        depth, refresh = self._work.tree.column("depth")[batch.node], self._work.tree.column("refresh")
+        claimed = np.zeros(len(batch.node), bool)
+        # a certificate was reached on the node's own bounds
+        claimed[batch.owner[batch.closed]] = True
+        refresh[batch.node[claimed | (depth % REFRESH_EVERY == 0)]] = 1
+
+    def split(self, batch: Batch) -> None:
+        """Cuts the boxes that are open in two."""
+        splits = choose_inputs(batch, self._work.rows)
+        self._work.set_aside(batch, batch.open[~np.isin(batch.owner[batch.open], splits.node)])
+        for chunk in self._work.children(batch, splits):
+            self._work.frontier.push(chunk)

@@ -1,0 +1,181 @@
+"""The search's own, smaller network: units that are zero on the whole region are left out (network/reduce.py).
+
+What the search knows of nodes - bounds, slopes, splits - is cut down to the units that stay, and what it claims is
+numbered back before it becomes part of a proof. Rigorous bounds on the smaller network are rigorous on the whole one:
+on this region the two compute the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivan.bounds.ascent import Parameters
+from ivan.bounds.columns import column_map
+from ivan.bounds.domains import Domains
+from ivan.network.activations import Relu
+from ivan.network.layers import Network
+from ivan.network.linear import LinearMap
+from ivan.network.reduce import reduced
+from ivan.proof import Certificates, Kind, Ragged, Refinements
+from ivan.search.frontier import Chunk
+
+Index = NDArray[np.int64]
+Units = NDArray[np.int32]
+
+WORTH = 0.8
+"""Share of the units that may be left at most for a reduction to be worth it."""
+
+
+class Reduction:
+    """Some units of each layer.
+
+    Args:
+        network: the whole network.
+        keep: per layer, the units that stay, ascending.
+
+    Attributes:
+        network: the smaller network.
+    """
+
+    def __init__(self, network: Network, keep: Sequence[Index]) -> None:
+        self._keep = [np.asarray(units, np.int64) for units in keep]
+        self._place = [np.full(layer.size, -1) for layer in network.layers]
+        for place, units in zip(self._place, self._keep, strict=True):
+            place[units] = np.arange(len(units))
+        self.network = reduced(network, self._keep, _seconds)
+
+    @classmethod
+    def of(cls, network: Network, chunks: Sequence[Chunk], layer: Index, unit: Index) -> Reduction | None:
+        """The reduction that all open nodes allow; None where it is not worth it.
+
+        Args:
+            network: the whole network.
+            chunks: open nodes with bounds of ancestors.
+            layer: (S,) layers of units that are split in the tree, 1-based ...
+            unit: (S,) ... and these units.
+        """
+        keep = []
+        for k, at in enumerate(network.layers):
+            needed = np.zeros(at.size, bool)
+            needed[unit[layer == k + 1]] = True
+            for chunk in chunks:
+                if chunk.known.known is None:
+                    return None
+                _, high = chunk.known.known[k]
+                needed |= (high > 0.0).any(axis=0) if isinstance(at.activation, Relu) else True
+                mask = chunk.known.split[k]
+                if mask is not None:
+                    needed |= mask.any(axis=0)
+            needed[:1] |= not needed.any()  # a layer keeps at least one unit
+            keep.append(np.flatnonzero(needed))
+        if sum(len(units) for units in keep) > WORTH * sum(at.size for at in network.layers):
+            return None
+        return cls(network, keep)
+
+    # Down to the smaller network
+
+    def chunk(self, chunk: Chunk) -> Chunk:
+        """Open nodes, in its terms."""
+        parameters = None if chunk.parameters is None else self._parameters(chunk.parameters)
+        return replace(chunk, known=self._domains(chunk.known), parameters=parameters)
+
+    def _domains(self, domains: Domains) -> Domains:
+        assert domains.known is not None
+        known = tuple((low[:, u], high[:, u]) for (low, high), u in zip(domains.known, self._keep, strict=True))
+        split = tuple(None if s is None else s[:, u] for s, u in zip(domains.split, self._keep, strict=True))
+        return replace(domains, known=known, split=split)
+
+    def _parameters(self, parameters: Parameters) -> Parameters:
+        units, slopes, multipliers = [], [], []
+        for k, mine in enumerate(parameters.units):
+            stays = self._place[k][mine] >= 0
+            units.append(self._place[k][mine[stays]])
+            slopes.append(parameters.slopes[k][:, stays])
+            m = parameters.multipliers[k]
+            multipliers.append(None if m is None else m[:, stays])
+        return Parameters(tuple(units), slopes, multipliers, parameters.weights)
+
+    def tree_units(self, kind: NDArray[np.int8], layer: Index, unit: Index) -> Index:
+        """(N,) the tree's units, in its terms."""
+        result = unit.copy()
+        for k, place in enumerate(self._place):
+            here = (kind == Kind.UNIT) & (layer == k + 1)
+            result[here] = place[unit[here]]
+        return result
+
+    def refinements(self, refinements: Refinements) -> Refinements:
+        """Slopes of intermediate bounds, in its terms."""
+        stays, bounded = self._staying(refinements.support), self._staying(refinements.bounds)
+        slopes = [np.zeros(0, np.float16)]
+        for i in range(len(refinements)):
+            entries = slice(int(refinements.support.offsets[i]), int(refinements.support.offsets[i + 1]))
+            layers, here = refinements.support["layer"][entries], stays[entries]
+            for j in range(int(refinements.bounds.offsets[i]), int(refinements.bounds.offsets[i + 1])):
+                if bounded[j]:
+                    below = layers < refinements.bounds["layer"][j]
+                    slopes.append(refinements.slopes[refinements.first[j] : refinements.first[j + 1]][here[below]])
+        return Refinements(
+            refinements.node,
+            _mapped(_filtered(refinements.support, stays), self._place),
+            _mapped(_filtered(refinements.bounds, bounded), self._place),
+            np.concatenate(slopes),
+        )
+
+    def _staying(self, entries: Ragged) -> NDArray[np.bool_]:
+        result = np.zeros(len(entries["unit"]), bool)
+        for k, place in enumerate(self._place):
+            here = entries["layer"] == k + 1
+            result[here] = place[entries["unit"][here]] >= 0
+        return result
+
+    # Back to the whole network
+
+    def whole_tree_units(
+        self, kind: NDArray[np.int8], layer: NDArray[np.int32], unit: NDArray[np.int32]
+    ) -> NDArray[np.int32]:
+        """(N,) the tree's units, in terms of the whole network."""
+        result = unit.copy()
+        for k, units in enumerate(self._keep):
+            here = (kind == Kind.UNIT) & (layer == k + 1)
+            result[here] = units[unit[here]]
+        return result
+
+    def whole_certificates(self, certificates: Certificates) -> Certificates:
+        """Claims, in terms of the whole network."""
+        return replace(
+            certificates,
+            slopes=_mapped(certificates.slopes, self._keep),
+            multipliers=_mapped(certificates.multipliers, self._keep),
+        )
+
+
+def _filtered(entries: Ragged, stays: NDArray[np.bool_]) -> Ragged:
+    rows = np.flatnonzero(stays)
+    return Ragged.from_rows(len(entries), entries.rows[rows], {name: c[rows] for name, c in entries.columns.items()})
+
+
+def _mapped(entries: Ragged, numbers: Sequence[Index]) -> Ragged:
+    """The same entries with other numbers of units, per layer."""
+    unit = entries["unit"].copy()
+    for k, table in enumerate(numbers):
+        here = entries["layer"] == k + 1
+        unit[here] = table[entries["unit"][here]]
+    return Ragged(entries.offsets, {**entries.columns, "unit": unit})
+
+
+def _seconds(linear: LinearMap) -> float:
+    """How long ascent takes with a map, both ways."""
+    columns = column_map(linear, np.float32)
+    x, a = np.ones((linear.columns, 32), np.float32), np.ones((linear.rows, 32), np.float32)
+    best = np.inf
+    for _ in range(3):
+        began = time.perf_counter()
+        columns.apply(x)
+        columns.transpose(a)
+        best = min(best, time.perf_counter() - began)
+    return float(best)

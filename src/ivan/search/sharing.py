@@ -1,0 +1,269 @@
+"""Two processes share a search: each takes half of the frontier, and after a while they put together what they found.
+
+Threads are of little use here: the kernels are short, and between them the interpreter lets only one thread go on
+(measured in docs/performance.md). A forked process starts with everything the search knows, at the price of a few
+milliseconds; all it has to send back is what is new. A round ends when its time is up or one of the two has nothing
+left to do; what is open then is shared out anew. Numbers of new nodes are moved behind the other process's own.
+
+Where a process cannot be forked, the search goes on alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivan.deadline import OutOfTime
+from ivan.proof import Certificates, Refinements, Witness
+from ivan.search.frontier import Chunk
+from ivan.search.pace import Paces
+from ivan.search.workspace import Workspace
+
+Index = NDArray[np.int64]
+
+FEWEST_NODES = 8
+"""Open nodes from which sharing them pays."""
+
+FIRST_ROUND, LONGEST_ROUND = 0.3, 4.0
+"""Seconds of a round; each is half as long again as the one before."""
+
+
+@dataclass
+class Findings:
+    """What one process found in a round, in numbers of its own tree.
+
+    Attributes:
+        base: nodes of the tree when the round began.
+        rows: the new nodes' columns by name.
+        touched: older nodes that were worked on, with the columns that change.
+        certificates: new ones.
+        refinements: new ones, by number.
+        chunks: what is still open.
+        counts: what was added to each counter.
+        paces: what was measured.
+        depth: of the deepest node.
+        witness: a confirmed counterexample.
+        out_of_time: the deadline passed.
+    """
+
+    base: int
+    rows: dict[str, NDArray[Any]]
+    touched: dict[str, NDArray[Any]]
+    certificates: Certificates
+    refinements: list[Refinements]
+    chunks: list[Chunk]
+    counts: dict[str, int]
+    paces: Paces
+    depth: int
+    witness: Witness | None
+    out_of_time: bool
+
+    def moved(self, size: int, refinements: tuple[int, int]) -> Findings:
+        """The same in the numbers of a tree that has `size` nodes by now.
+
+        Args:
+            size: where the new nodes will begin.
+            refinements: how many there were when the round began, and how many there are now.
+        """
+
+        def node(numbers: NDArray[Any]) -> NDArray[Any]:
+            return np.where(numbers >= self.base, numbers + (size - self.base), numbers).astype(numbers.dtype)
+
+        before, now = refinements
+        chunks = [
+            replace(
+                chunk,
+                node=node(chunk.node),
+                ancestor=node(chunk.ancestor),
+                refined=chunk.refined + (now - before if chunk.refined >= before else 0),
+            )
+            for chunk in self.chunks
+        ]
+        return replace(
+            self,
+            base=size,
+            rows=self.rows | {"parent": node(self.rows["parent"])},
+            certificates=replace(self.certificates, node=node(self.certificates.node)),
+            refinements=[replace(r, node=node(r.node)) for r in self.refinements],
+            chunks=chunks,
+        )
+
+
+def possible() -> bool:
+    """Can this process be forked, and is there a core for the other one?"""
+    return hasattr(os, "fork") and sys.platform != "darwin"
+
+
+COUNTERS = ("domains", "closed", "splits", "programs", "ascents", "deepened", "undecided")
+CHANGING = ("state", "bound", "refresh")
+
+
+@contextmanager
+def gather(work: Workspace) -> Iterator[Callable[[], Findings]]:
+    """Watches a workspace that only has its part of the frontier; afterwards tells what was found.
+
+    Running out of time ends the work, and is passed on.
+    """
+    base, refinements = len(work.tree), len(work.refinements)
+    old = np.unique(work.frontier.nodes)
+    before, tried, paces = vars(work.statistics).copy(), work.candidates.tried, work.paces.copy()
+    out_of_time = False
+
+    def findings() -> Findings:
+        counts = {name: getattr(work.statistics, name) - before[name] for name in COUNTERS}
+        counts["candidates"] = work.candidates.tried - tried
+        return Findings(
+            base,
+            work.tree.rows(base),
+            {"node": old} | {name: work.tree.column(name)[old].copy() for name in CHANGING},
+            Certificates.concatenate(work.certificates),
+            work.refinements[refinements:],
+            [chunk.compact() for chunk in work.frontier.chunks],
+            counts,
+            work.paces.since(paces),
+            work.statistics.depth,
+            work.candidates.witness,
+            out_of_time,
+        )
+
+    try:
+        yield findings
+    except OutOfTime:
+        out_of_time = True
+
+
+def absorb(work: Workspace, found: Findings) -> None:
+    """Takes over what another process found, in this one's numbers.
+
+    Raises:
+        OutOfTime: the other process ran out of it.
+    """
+    work.tree.append(found.rows)
+    for name in CHANGING:
+        work.tree.column(name)[found.touched["node"]] = found.touched[name]
+    if len(found.certificates):
+        work.certificates.append(found.certificates)
+    for refinement in found.refinements:
+        work.refined[int(refinement.node[0])] = len(work.refinements)
+        work.refinements.append(refinement)
+    work.candidates.tried += found.counts["candidates"]
+    for name in COUNTERS:
+        setattr(work.statistics, name, getattr(work.statistics, name) + found.counts[name])
+    work.paces.add(found.paces)
+    work.statistics.depth = max(work.statistics.depth, found.depth)
+    for chunk in found.chunks:
+        work.frontier.push(chunk)
+    work.candidates.witness = work.candidates.witness or found.witness
+    if found.out_of_time:
+        raise OutOfTime
+
+
+class Partner:
+    """The other process of a round.
+
+    Args:
+        work: run there; told whether to stop, it returns its findings.
+    """
+
+    def __init__(self, work: Callable[[Callable[[], bool]], Findings]) -> None:
+        self._connection, theirs = multiprocessing.Pipe()
+        parent = os.getpid()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._pid = os.fork()
+        if self._pid == 0:
+            self._connection.close()
+            _run(work, theirs, parent)
+        theirs.close()
+
+        self._ended = False
+
+    @property
+    def ready(self) -> bool:
+        """It has ended, or is about to."""
+        return self._connection.poll()
+
+    def stop(self) -> None:
+        """Tells it to come to an end."""
+        with contextlib.suppress(OSError):
+            self._connection.send(None)
+
+    def findings(self) -> Findings | None:
+        """What it found; None when it died."""
+        try:
+            found: Findings | None = self._connection.recv()
+        except (EOFError, OSError):
+            found = None
+        self.end()
+        return found
+
+    def end(self) -> None:
+        """Ends it by force, if it has not ended by itself."""
+        if self._ended:
+            return
+        self._ended = True
+        self._connection.close()
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+
+
+def _run(work: Callable[[Callable[[], bool]], Findings], connection: Connection, parent: int) -> None:
+    """In the new process: works, sends, and ends without ever returning to the program it was forked from."""
+    code = 1
+    try:
+        _die_with_parent()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        signal.set_wakeup_fd(-1)
+        if os.getppid() == parent:
+            found = work(lambda: connection.poll() or os.getppid() != parent)
+            connection.send(found)
+            code = 0
+    except BaseException:
+        pass  # the parent searches what is missing
+    finally:
+        os._exit(code)
+
+
+def _die_with_parent() -> None:
+    """On Linux: the kernel kills this process when the other one ends, however it ends."""
+    if sys.platform.startswith("linux"):
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+class Rounds:
+    """When to share, and for how long."""
+
+    def __init__(self, workers: int) -> None:
+        self._allowed = workers > 1 and possible()
+        self._seconds = FIRST_ROUND
+        self._began = time.monotonic()
+
+    def due(self, open_nodes: int) -> bool:
+        """Is it time to share?"""
+        return self._allowed and open_nodes >= FEWEST_NODES and time.monotonic() - self._began > FIRST_ROUND
+
+    def next(self) -> float:
+        """Seconds of the next round."""
+        seconds = self._seconds
+        self._seconds = min(1.5 * seconds, LONGEST_ROUND)
+        return seconds
+
+    def give_up(self) -> None:
+        """No more sharing: the other process could not be made, or died."""
+        self._allowed = False

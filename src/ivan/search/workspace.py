@@ -1,0 +1,170 @@
+"""What a search has in its hands: the growing tree, what is proved, what is open, what was measured."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivan.attack.confirm import Run
+from ivan.bounds.objective import Rows
+from ivan.deadline import Deadline
+from ivan.network.layers import Network
+from ivan.problem import Problem
+from ivan.proof import Certificates, Kind, Proof, Refinements, State, TreeBuilder
+from ivan.search.batch import Batch
+from ivan.search.branching import Splits
+from ivan.search.candidates import Candidates
+from ivan.search.frontier import Chunk, Frontier
+from ivan.search.pace import Paces
+from ivan.search.programs import Programs
+from ivan.search.reduction import Reduction
+from ivan.search.terms import Seed, Statistics
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+
+class Workspace:
+    """The state of one search; strategies work on it, and another process can work on a copy.
+
+    Args:
+        problem: the problem.
+        run: the deployed model, for confirming counterexamples.
+        seed: where to start.
+        deadline: when to stop.
+        live: whether one linear program per case serves all its domains.
+
+    Attributes:
+        network: the problem's network, or one that computes the same on its regions (`reduce`).
+        refinements: slopes of intermediate bounds, one refined node each, in the terms of `network`.
+        refined: which of them belongs to a refined node; -1 for a node that had nothing to refine.
+    """
+
+    def __init__(self, problem: Problem, run: Run, seed: Seed, deadline: Deadline, *, live: bool) -> None:
+        self.problem, self.seed, self.deadline = problem, seed, deadline
+        self.network: Network = problem.network
+        self.rows = Rows(problem)
+        self.tree = TreeBuilder(seed.tree)
+        self.frontier = Frontier()
+        self.certificates: list[Certificates] = [seed.certificates] if len(seed.certificates) else []
+        self.refinements = [seed.refinements.take(np.array([i])) for i in range(len(seed.refinements))]
+        self.refined = {int(node): i for i, node in enumerate(seed.refinements.node)}
+        self.candidates = Candidates(problem, run, deadline)
+        self.programs = Programs(problem, self.rows, live=live)
+        self.statistics, self.paces = Statistics(), Paces()
+        self._began = time.monotonic()
+        self._reduction: Reduction | None = None
+        self._whole: tuple[list[Certificates], list[Refinements]] = [], []
+
+    @property
+    def spent(self) -> float:
+        """Seconds since the search began."""
+        return time.monotonic() - self._began
+
+    # What happens to a batch
+
+    def record(self, batch: Batch, pairs: Index, claims: Certificates) -> None:
+        """Takes certificates that hold, and closes their pairs."""
+        if len(pairs):
+            batch.closed[pairs] = True
+            batch.bound[pairs] = np.maximum(batch.bound[pairs], claims.margin)
+            self.certificates.append(claims)
+
+    def set_aside(self, batch: Batch, pairs: Index) -> None:
+        """Neither searched further nor forgotten: their leaves stay open, and the verdict will be `unknown`."""
+        self.statistics.undecided += len(pairs)
+        batch.closed[pairs] = True
+
+    def settle(self, batch: Batch) -> None:
+        """Marks closed nodes, and counts those that nothing more can be done for."""
+        state, bound = self.tree.column("state"), self.tree.column("bound")
+        every = np.arange(len(batch.owner))
+        least = np.where(batch.enclosure.empty, np.inf, batch.per_node(every, batch.bound))
+        remaining, worst = batch.remaining, batch.per_node(batch.open, batch.bound[batch.open])
+        closed = batch.node[~remaining & ~batch.postponed]
+        state[closed] = State.CLOSED
+        bound[batch.node] = np.where(remaining, worst, least)
+        self.statistics.closed += len(closed)
+        if remaining.any():
+            self.statistics.worst = float(worst[remaining].min())
+        self.set_aside(batch, batch.open[batch.stuck[batch.open]])
+
+    def grow(self, batch: Batch, splits: Splits) -> Index:
+        """Splits nodes: (S, 2) rows of the new ones, below and above."""
+        parents = batch.node[splits.node]
+        none = np.zeros(len(parents), np.int8)
+        children = self.tree.split(parents, splits.kind, splits.layer, splits.unit, splits.at, none)
+        self.statistics.splits += len(parents)
+        self.statistics.depth = max(self.statistics.depth, int(self.tree.column("depth")[children].max()))
+        return children.reshape(2, -1).T
+
+    def children(self, batch: Batch, splits: Splits) -> list[Chunk]:
+        """Splits nodes; their children, as chunks that rest on their parents' bounds or on what those rest on.
+
+        The most suspicious stand last, so that they come out first.
+        """
+        pairs = batch.open[np.isin(batch.owner[batch.open], splits.node)]
+        if not len(pairs):
+            return []
+        suspicion = batch.per_node(pairs, batch.suspicion[pairs])
+        splits = splits.take(np.argsort(-suspicion[splits.node], kind="stable"))
+        below = self.grow(batch, splits)
+        refreshed = self.tree.column("refresh")[batch.node[splits.node]] == 1
+        parts = []
+        for chosen, on_parents in ((np.flatnonzero(~refreshed), False), (np.flatnonzero(refreshed), True)):
+            if not len(chosen):
+                continue
+            nodes = splits.node[chosen]
+            known, row, ancestor = batch.chunk.known, batch.chunk.row[nodes], batch.chunk.ancestor[nodes]
+            if on_parents:
+                known, row, ancestor = batch.enclosure.domains, nodes, batch.node[nodes]
+            pairs, place = batch.pairs_of(nodes)
+            # children of one parent side by side, 2 i and 2 i + 1, each with all of its parent's pairs
+            owner = np.concatenate([2 * place, 2 * place + 1])
+            order = np.argsort(owner, kind="stable")
+            both = np.tile(pairs, 2)[order]
+            parts.append(
+                Chunk(
+                    below[chosen].ravel(),
+                    known,
+                    np.repeat(row, 2),
+                    np.repeat(ancestor, 2),
+                    owner[order],
+                    batch.case[both],
+                    batch.inherited(both),
+                    batch.chunk.refined,
+                )
+            )
+        return parts
+
+    # The network
+
+    def reduce(self) -> bool:
+        """Goes on with the part of the network that can be anything but zero, where that is worth it."""
+        kind, layer, unit = (self.tree.column(name) for name in ("kind", "layer", "unit"))
+        split = kind == Kind.UNIT
+        reduction = Reduction.of(self.network, self.frontier.chunks, layer[split], unit[split])
+        if reduction is None:
+            return False
+        self._reduction, self.network = reduction, reduction.network
+        unit[:] = reduction.tree_units(kind, layer, unit)
+        self._whole = self.certificates, self.refinements
+        self.certificates = []
+        self.refinements = [reduction.refinements(r) for r in self.refinements]
+        self.frontier.replace([reduction.chunk(chunk) for chunk in self.frontier.chunks])
+        self.candidates.use(self.network)
+        self.programs = Programs(replace(self.problem, network=self.network), self.rows, live=True)
+        return True
+
+    def proof(self) -> Proof:
+        """All that is proved, in terms of the whole network."""
+        tree, certificates = self.tree.snapshot(), Certificates.concatenate(self.certificates)
+        if self._reduction is None:
+            return Proof(tree, certificates, Refinements.concatenate(self.refinements))
+        before, refinements = self._whole
+        unit = self._reduction.whole_tree_units(tree.kind, tree.layer, tree.unit)
+        certificates = Certificates.concatenate([*before, self._reduction.whole_certificates(certificates)])
+        return Proof(replace(tree, unit=unit), certificates, Refinements.concatenate(refinements))

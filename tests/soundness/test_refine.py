@@ -1,0 +1,470 @@
+"""Refined bounds hold, whatever slopes they are made of, and are never looser than what they were made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from tests.engine import (
+    EXACT,
+    FEW,
+    LAWS,
+    NETWORKS,
+    Patience,
+    columns_of,
+    dense,
+    enclosure_at,
+    inside,
+    left_open,
+    points,
+    pre_activations,
+    random_certificates,
+    random_problem,
+    random_refinements,
+    random_tree,
+    residual,
+    some_refreshed,
+    together,
+    tried,
+)
+from tests.soundness.test_bounds import assert_forms_hold, assert_layers_hold, every_row, margins
+
+from ivan.bounds.ascent import Ascent, Model, Schedule
+from ivan.bounds.backward import bound_outputs
+from ivan.bounds.descend import descend, roots
+from ivan.bounds.enclosure import Enclosure, enclose, from_known
+from ivan.bounds.objective import Rows
+from ivan.bounds.refine import apply, multiply, refine
+from ivan.bounds.replay import replay
+from ivan.deadline import OutOfTime
+from ivan.errors import ProofError
+from ivan.problem import Problem
+from ivan.proof import Certificates, Proof, Ragged, Refinements, Side, SpecTree
+from ivan.proof.refinement import BOUND_COLUMNS, SUPPORT_COLUMNS
+
+SEEDS = st.integers(0, 2**32 - 1)
+FEWER = settings(max_examples=4, deadline=None, derandomize=True)
+CLOSE = 1e-9
+ZERO = np.zeros(1, np.int64)
+EVERYTHING = 10**6
+
+
+def by_rule(problem: Problem, region: int = 0) -> Enclosure:
+    return enclose(problem.network, roots(problem, np.array([region])))
+
+
+def refined(problem: Problem, steps: int = 6, most: int = EVERYTHING) -> tuple[Enclosure, Enclosure, Refinements]:
+    """The root by the rule, and refined."""
+    rule = by_rule(problem)
+    return (rule, *refine(Ascent(Model(problem.network)), rule, 0, Schedule(steps), most))
+
+
+def sizes_of(problem: Problem) -> list[int]:
+    return [layer.size if layer.activation.split_points else 0 for layer in problem.network.layers]
+
+
+def assert_within(inner: Enclosure, outer: Enclosure) -> None:
+    for (low, high), (inner_low, inner_high) in zip(outer.intervals, inner.intervals, strict=True):
+        rows = ~inner.empty
+        assert np.all(inner_low[rows] >= low[rows])
+        assert np.all(inner_high[rows] <= high[rows])
+
+
+def width(enclosure: Enclosure) -> float:
+    return sum(float((high - low).sum()) for low, high in enclosure.intervals)
+
+
+# Soundness
+
+
+@pytest.mark.parametrize("kind", sorted(NETWORKS))
+@FEWER
+@given(seed=SEEDS)
+def test_sampled_points_never_leave_refined_bounds_of_a_box_or_of_its_children(kind, seed):
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, NETWORKS[kind](rng), radius=0.7)
+    rule, root, found = refined(problem)
+    tree = random_tree(rng, problem, 6)
+    found.check(tree, sizes_of(problem))
+    assert_within(root, rule)
+    x = points(rng, problem.regions[0].lower, problem.regions[0].upper, 800)
+    before, values, index = pre_activations(problem.network, x), margins(problem, 0, x), every_row(problem, 0)
+    nodes = np.concatenate([ZERO, tree.leaves])
+    first = np.zeros(len(nodes), np.int64)
+    known = from_known(problem.network, descend(root.domains.take(first), columns_of(tree), nodes, first))
+    which = np.zeros(len(nodes), np.int64) if len(found) else np.full(len(nodes), -1)
+    below = apply(known, found, which)
+    assert_within(below, known)
+    for row, node in enumerate(nodes):
+        here = inside(tree, int(node), x, before)
+        assert not (here.any() and below.empty[row])
+        assert_layers_hold(below, row, [z[here] for z in before])
+        forms = bound_outputs(below, np.full(len(index), row), Rows(problem).single(index))
+        assert_forms_hold(forms, x[here], values[here])
+
+
+@pytest.mark.parametrize("kind", sorted(NETWORKS))
+@FEWER
+@given(seed=SEEDS)
+def test_no_slopes_whatever_lead_to_bounds_that_points_leave(kind, seed):
+    """Random slopes of random units for bounds of random others, found for nothing, at any refreshed nodes."""
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, NETWORKS[kind](rng), radius=0.7)
+    tree = random_tree(rng, problem, 6)
+    hostile = random_refinements(rng, problem, some_refreshed(rng, tree))
+    hostile.check(tree, sizes_of(problem))
+    x = points(rng, problem.regions[0].lower, problem.regions[0].upper, 800)
+    before = pre_activations(problem.network, x)
+    for node in range(len(tree)):
+        enclosure = enclosure_at(problem, tree, node, hostile)
+        here = inside(tree, node, x, before)
+        assert not (here.any() and enclosure.empty[0])
+        assert_layers_hold(enclosure, 0, [z[here] for z in before])
+
+
+@pytest.mark.parametrize("kind", sorted(EXACT))
+@FEW
+@given(seed=SEEDS)
+def test_refinements_of_another_network_hold_on_this_one(kind, seed):
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, EXACT[kind](rng))
+    other = random_problem(rng, EXACT[kind](rng))
+    _, _, found = refined(other)
+    found.check(SpecTree.roots(1), sizes_of(problem))  # the same architecture
+    rule = by_rule(problem)
+    enclosure = apply(rule, found, ZERO if len(found) else ZERO - 1)
+    assert_within(enclosure, rule)
+    x = points(rng, problem.regions[0].lower, problem.regions[0].upper, 800)
+    assert_layers_hold(enclosure, 0, pre_activations(problem.network, x))
+
+
+@pytest.mark.parametrize("kind", sorted(EXACT))
+@FEW
+@given(seed=SEEDS)
+def test_multipliers_of_splits_tighten_bounds_that_points_do_not_leave_and_are_recorded(kind, seed):
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, EXACT[kind](rng), radius=1.0)
+    _, root, found = refined(problem)
+    assume(len(found))
+    tree = random_tree(rng, problem, 6, inputs=False)
+    nodes = tree.leaves
+    first = np.zeros(len(nodes), np.int64)
+    known = from_known(problem.network, descend(root.domains.take(first), columns_of(tree), nodes, first))
+    tables = [found.layer(0, k + 1) for k in range(len(problem.network.layers))]
+    wanted = [None if t is None or rng.random() < 0.2 else rng.random((len(nodes), len(t.unit))) < 0.7 for t in tables]
+    tight, recorded = multiply(Ascent(Model(problem.network)), known, found, 0, nodes, wanted, Schedule(4))
+    assert_within(tight, known)
+    assert [part.node.tolist() for part in recorded] == [[node] for node in nodes]
+    stacked = Refinements.stacked([found, *recorded])
+    again = apply(known, stacked, first, 1 + np.arange(len(nodes)))
+    x = points(rng, problem.regions[0].lower, problem.regions[0].upper, 800)
+    before = pre_activations(problem.network, x)
+    for row, node in enumerate(nodes):
+        here = inside(tree, int(node), x, before)
+        assert not (here.any() and tight.empty[row])
+        for enclosure in (tight, again):
+            assert_layers_hold(enclosure, row, [z[here] for z in before])
+    assert_within(again, tight)
+    refreshed = replace(tree, refresh=np.ones(len(tree), np.int8))
+    Refinements.concatenate([found, *recorded]).check(refreshed, sizes_of(problem))
+
+
+# What refining does
+
+
+@pytest.mark.parametrize("kind", sorted(EXACT))
+@FEW
+@given(seed=SEEDS)
+def test_what_was_recorded_gives_the_refined_bounds_again(kind, seed):
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, EXACT[kind](rng), radius=1.5)
+    rule, root, found = refined(problem)
+    assume(len(found))
+    assert found.node.tolist() == [0]
+    again = apply(rule, found, ZERO)
+    assert_within(again, root)
+    # and replay comes by the same bounds
+    assert_within(enclosure_at(problem, SpecTree.roots(1), 0, found), root)
+    # applied once more, they only get tighter
+    assert_within(apply(again, found, ZERO), again)
+
+
+@FEW
+@given(seed=SEEDS)
+def test_refining_tightens_bounds_behind_the_first_unstable_layer(seed):
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, dense(rng, (3, 8, 8, 8, 2)), radius=1.0)
+    rule, root, found = refined(problem, steps=10)
+    assume(len(found))
+    assert width(root) < width(rule)
+    for one, other in zip(rule.intervals[0], root.intervals[0], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@FEW
+@given(seed=SEEDS, most=st.integers(0, 40))
+def test_no_more_bounds_are_refined_than_allowed_and_the_last_layers_come_first(seed, most):
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, dense(rng, (3, 8, 8, 8, 2)))
+    rule, _, found = refined(problem, steps=1, most=most)
+    assert len(found.bounds["unit"]) <= most
+    layers = set(found.bounds["layer"].tolist())
+    assert layers <= {2, 3}
+    if 2 in layers:
+        assert 3 in layers or not rule.unstable[2].any()
+    if not layers:
+        assert not len(found)
+
+
+@pytest.mark.parametrize("kind", sorted(EXACT))
+@FEW
+@given(seed=SEEDS)
+def test_domains_with_different_refinements_or_none_do_not_disturb_each_other(kind, seed):
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, EXACT[kind](rng))
+    tree = random_tree(rng, problem, 5)
+    leaves = tree.leaves[:4]
+    alone = [enclosure_at(problem, tree, int(node)) for node in leaves]
+    hostile = random_refinements(rng, problem, np.arange(4))
+    which, multipliers = rng.integers(-1, 4, (2, len(leaves)))
+    found = apply(together(alone), hostile, which, multipliers)
+    for row, enclosure in enumerate(alone):
+        one = apply(enclosure, hostile, which[row : row + 1], multipliers[row : row + 1])
+        if which[row] < 0:
+            assert one is enclosure
+        assert found.empty[row] == one.empty[0]
+        for (low, high), (mine_low, mine_high) in zip(one.intervals, found.intervals, strict=True):
+            # the batch's interval sweep may add a little to what was known, never take away
+            slack = CLOSE * (1.0 + np.abs(low[0]) + np.abs(high[0]))
+            assert one.empty[0] or np.all(mine_low[row] >= low[0] - slack)
+            assert one.empty[0] or np.all(mine_high[row] <= high[0] + slack)
+
+
+def test_a_network_without_anything_to_refine_is_left_as_it_is():
+    rng = np.random.default_rng(0)
+    for network, radius in ((dense(rng, (3, 6, 2)), 1.0), (residual(rng), 1e-9)):
+        problem = random_problem(rng, network, radius=radius)
+        rule, root, found = refined(problem)
+        assert not len(found)
+        assert root is rule
+
+
+@pytest.mark.parametrize("checks", [0, 1, 5])
+def test_refining_ends_at_the_deadline(checks):
+    rng = np.random.default_rng(0)
+    problem = random_problem(rng, dense(rng, (3, 8, 8, 8, 2)))
+    rule = by_rule(problem)
+    ascent = Ascent(Model(problem.network))
+    with pytest.raises(OutOfTime):
+        refine(ascent, rule, 0, Schedule(10), EVERYTHING, Patience(checks))
+    _, found = refine(ascent, rule, 0, Schedule(1), EVERYTHING)
+    with pytest.raises(OutOfTime):
+        apply(rule, found, ZERO, deadline=Patience(0))
+
+
+# Replay
+
+
+@pytest.mark.parametrize("boxes", [1, 3])
+@pytest.mark.parametrize("kind", sorted(EXACT))
+@LAWS
+@given(seed=SEEDS)
+def test_replay_with_refinements_finds_what_one_certificate_at_a_time_finds(kind, boxes, seed):
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, EXACT[kind](rng), cases=3, boxes=boxes, radius=0.6)
+    tree = random_tree(rng, problem, 6)
+    claims = random_certificates(rng, problem, tree, 20)
+    proof = Proof(tree, claims, random_refinements(rng, problem, some_refreshed(rng, tree)))
+    replayed = replay(problem, proof)
+    holds, bound = tried(problem, tree, claims, proof.refinements)
+    # in an empty domain a bound means nothing
+    empty = np.array([enclosure_at(problem, tree, int(node), proof.refinements).empty[0] for node in claims.node])
+    np.testing.assert_allclose(replayed.bound[~empty], bound[~empty], rtol=CLOSE, atol=CLOSE)
+    decided = empty | (np.abs(bound) > CLOSE)
+    np.testing.assert_array_equal(replayed.holds[decided], holds[decided])
+    assert list(zip(replayed.leaf.tolist(), replayed.case.tolist(), strict=True)) == left_open(
+        problem, proof, replayed.holds
+    )
+
+
+# Refinements as data
+
+
+def assert_same(one: Refinements, other: Refinements) -> None:
+    np.testing.assert_array_equal(one.node, other.node)
+    np.testing.assert_array_equal(one.slopes, other.slopes)
+    np.testing.assert_array_equal(one.multipliers, other.multipliers)
+    for table in ("support", "bounds", "splits"):
+        mine, theirs = getattr(one, table), getattr(other, table)
+        np.testing.assert_array_equal(mine.offsets, theirs.offsets)
+        for name in mine.columns:
+            np.testing.assert_array_equal(mine[name], theirs[name])
+
+
+@LAWS
+@given(seed=SEEDS)
+def test_refinements_taken_apart_and_put_together_are_the_same(seed):
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, dense(rng))
+    tree = random_tree(rng, problem, 6)
+    whole = random_refinements(rng, problem, some_refreshed(rng, tree))
+    mine = rng.random(len(whole)) < 0.5
+    parts = [whole.take(np.flatnonzero(chosen)) for chosen in (mine, ~mine)]
+    assert_same(Refinements.concatenate(parts), whole)
+    assert_same(Refinements.concatenate([whole.take(np.array([i])) for i in rng.permutation(len(whole))]), whole)
+    for i in range(len(whole)):
+        for k in range(1, len(problem.network.layers) + 1):
+            one, other = whole.layer(i, k), whole.take(np.array([i])).layer(0, k)
+            assert (one is None) == (other is None)
+            if one is None or other is None:
+                continue
+            np.testing.assert_array_equal(one.unit, other.unit)
+            np.testing.assert_array_equal(one.side, other.side)
+            assert len(one.support) == len(one.slopes) == k - 1
+            assert len(one.splits) == len(one.multipliers) == k - 1
+            for units, values, again in zip(
+                one.support + one.splits, one.slopes + one.multipliers, other.slopes + other.multipliers, strict=True
+            ):
+                assert values.shape == (len(one.unit), len(units))
+                np.testing.assert_array_equal(values, again)
+            order = rng.permutation(len(one.unit))
+            np.testing.assert_array_equal(one.places(one.unit[order], one.side[order]), order)
+            assert np.all(one.places(one.unit + 1000, one.side) == -1)
+
+
+@LAWS
+@given(seed=SEEDS)
+def test_the_nearest_refinement_is_the_first_on_the_way_up(seed):
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, dense(rng), boxes=2)
+    tree = random_tree(rng, problem, 10)
+    refinements = random_refinements(rng, problem, some_refreshed(rng, tree))
+    for table, nearest in zip((refinements.support, refinements.splits), refinements.nearest(tree), strict=True):
+        some = np.flatnonzero(np.diff(table.offsets))  # a node without entries has nothing to hand down
+        row = {int(refinements.node[i]): i for i in some}
+        for node, found in enumerate(nearest):
+            current = node
+            while current >= 0 and current not in row:
+                current = int(tree.parent[current])
+            assert found == row.get(current, -1)
+
+
+def proof_of(seed: int) -> tuple[Problem, SpecTree, Refinements]:
+    """A tree whose first two nodes are refined, each with slopes, multipliers and bounds in several layers."""
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, dense(rng, (3, 6, 6, 6, 2)), boxes=2)
+    tree = random_tree(rng, problem, 6)
+    while True:
+        found = random_refinements(rng, problem, np.array([0, 1]))
+        if np.all(np.diff(found.support.offsets) > 0) and np.all(np.diff(found.splits.offsets) > 0):
+            return problem, tree, found
+
+
+def with_entry(refinements: Refinements, table: str, column: str, value: int) -> Refinements:
+    ragged: Ragged = getattr(refinements, table)
+    changed = ragged[column].copy()
+    changed[len(changed) // 2] = value
+    return replace(refinements, **{table: Ragged(ragged.offsets, {**ragged.columns, column: changed})})
+
+
+def with_number(refinements: Refinements, name: str, value: float) -> Refinements:
+    numbers = getattr(refinements, name).copy()
+    numbers[len(numbers) // 2] = value
+    return replace(refinements, **{name: numbers})
+
+
+def backwards(refinements: Refinements, name: str) -> Refinements:
+    """The units of each node from the last layer down."""
+    table: Ragged = getattr(refinements, name)
+    order = np.lexsort((-table["layer"], table.rows))
+    return replace(refinements, **{name: Ragged(table.offsets, {n: c[order] for n, c in table.columns.items()})})
+
+
+Change = Callable[[Refinements], Refinements]
+
+MALFORMED: dict[str, tuple[Change, str]] = {
+    "a node below zero": (lambda r: replace(r, node=np.array([-1, 0], np.int32)), "node that is not there"),
+    "a node behind the last": (lambda r: replace(r, node=np.array([0, 10**6], np.int32)), "node that is not there"),
+    "nodes out of order": (lambda r: replace(r, node=r.node[::-1]), "out of order"),
+    "a node twice": (lambda r: replace(r, node=np.zeros(2, np.int32)), "out of order"),
+    "layer 0 of a slope": (lambda r: with_entry(r, "support", "layer", 0), "slope of a unit in a layer"),
+    "layer -1 of a slope": (lambda r: with_entry(r, "support", "layer", -1), "slope of a unit in a layer"),
+    "a layer too many of a slope": (lambda r: with_entry(r, "support", "layer", 4), "slope of a unit in a layer"),
+    "unit -1 of a slope": (lambda r: with_entry(r, "support", "unit", -1), "slope of a unit that is not there"),
+    "a unit too many of a slope": (lambda r: with_entry(r, "support", "unit", 6), "slope of a unit that is not there"),
+    "layer 0 of a bound": (lambda r: with_entry(r, "bounds", "layer", 0), "refined bound of a unit in a layer"),
+    "a layer too many of a bound": (
+        lambda r: with_entry(r, "bounds", "layer", 4),
+        "refined bound of a unit in a layer",
+    ),
+    "unit -1 of a bound": (lambda r: with_entry(r, "bounds", "unit", -1), "refined bound of a unit that is not there"),
+    "a unit too many of a bound": (lambda r: with_entry(r, "bounds", "unit", 6), "refined bound of a unit that is not"),
+    "a side that is none": (lambda r: with_entry(r, "bounds", "side", 2), "unknown side"),
+    "layers of slopes out of order": (lambda r: backwards(r, "support"), "out of order"),
+    "layers of multipliers out of order": (lambda r: backwards(r, "splits"), "out of order"),
+    "layer 0 of a multiplier": (lambda r: with_entry(r, "splits", "layer", 0), "multiplier of a unit in a layer"),
+    "a layer too many of a multiplier": (lambda r: with_entry(r, "splits", "layer", 4), "multiplier of a unit in a"),
+    "unit -1 of a multiplier": (lambda r: with_entry(r, "splits", "unit", -1), "multiplier of a unit that is not"),
+    "a unit too many of a multiplier": (lambda r: with_entry(r, "splits", "unit", 6), "multiplier of a unit that is"),
+    "a multiplier too few": (lambda r: replace(r, multipliers=r.multipliers[1:]), "do not add up"),
+    "a multiplier too many": (lambda r: replace(r, multipliers=np.tile(r.multipliers, 2)), "do not add up"),
+    "an infinite multiplier": (lambda r: with_number(r, "multipliers", -np.inf), "multiplier that is not a number"),
+    "a multiplier that is no number": (lambda r: with_number(r, "multipliers", np.nan), "multiplier that is not"),
+    "a slope too few": (lambda r: replace(r, slopes=r.slopes[1:]), "do not add up"),
+    "a slope too many": (lambda r: replace(r, slopes=np.append(r.slopes, r.slopes[:1])), "do not add up"),
+    "a slope above 1": (lambda r: with_number(r, "slopes", 1.001), "slope outside"),
+    "a slope below 0": (lambda r: with_number(r, "slopes", -1e-3), "slope outside"),
+    "an infinite slope": (lambda r: with_number(r, "slopes", np.inf), "slope outside"),
+    "a slope that is no number": (lambda r: with_number(r, "slopes", np.nan), "slope outside"),
+}
+
+
+@pytest.mark.parametrize("what", sorted(MALFORMED))
+def test_malformed_refinements_are_refused_by_name(what):
+    problem, tree, refinements = proof_of(0)
+    refinements.check(tree, sizes_of(problem))
+    change, message = MALFORMED[what]
+    with pytest.raises(ProofError, match=message):
+        change(refinements).check(tree, sizes_of(problem))
+
+
+def test_only_nodes_with_their_own_bounds_are_refined():
+    problem, tree, refinements = proof_of(0)
+    plain = np.flatnonzero(tree.refresh == 0)
+    assert len(plain)
+    elsewhere = replace(refinements.take(ZERO), node=plain[:1].astype(np.int32))
+    with pytest.raises(ProofError, match="without its own bounds"):
+        elsewhere.check(tree, sizes_of(problem))
+
+
+def test_units_that_another_network_does_not_have_are_refused():
+    problem, tree, refinements = proof_of(0)
+    with pytest.raises(ProofError, match="not there"):
+        refinements.check(tree, [6, 6])
+    with pytest.raises(ProofError, match="not there"):
+        refinements.check(tree, [6, 5, 6])
+    with pytest.raises(ProofError, match="not there"):
+        refinements.check(tree, [6, 0, 6])  # a layer without activations
+    refinements.check(tree, [7, 6, 8])
+    assert sizes_of(problem) == [6, 6, 6]
+
+
+def test_no_refinements_fit_every_tree():
+    problem, tree, _ = proof_of(1)
+    none = Refinements.none()
+    none.check(tree, sizes_of(problem))
+    none.check(SpecTree.roots(0), [])
+    assert not len(none)
+    assert all(np.all(nearest == -1) for nearest in none.nearest(tree))
+    assert_same(Refinements.concatenate([]), none)
+    assert_same(Refinements.concatenate([none, none]), none)
+    assert replay(problem, Proof(tree, Certificates.none(), none)).leaf.size
+    for types, table in ((SUPPORT_COLUMNS, none.support), (BOUND_COLUMNS, none.bounds)):
+        assert {name: column.dtype for name, column in table.columns.items()} == {
+            name: np.dtype(kind) for name, kind in types.items()
+        }
+    assert set(Side) == {0, 1}
