@@ -38,6 +38,7 @@ from ivan.proof.certificate import MULTIPLIER_COLUMNS, SLOPE_COLUMNS, WEIGHT_COL
 from ivan.proof.refinement import BOUND_COLUMNS, SUPPORT_COLUMNS
 from ivan.proof.tree import COLUMNS
 from ivan.search import Search, SearchResult, Seed, loop
+from ivan.search import by_units as units
 from ivan.vnnlib import Query, parse_query
 
 Array = NDArray[np.float64]
@@ -91,6 +92,16 @@ def convolutional(rng: Rng) -> Network:
     )
     output = affine(2, {2: Dense(weights(rng, 2, second.rows))}, weights(rng, 2))
     return Network(layers, (1, 1, 3, 3), output, "convolutional", "float64")
+
+
+def lowered(rng: Rng, network: Network, *, share: float = 0.5, by: float = 3.0) -> Network:
+    """The network with some biases so low that many units are zero on small boxes."""
+    layers = []
+    for layer in network.layers:
+        shift = np.where(rng.random(layer.size) < share, -by, 0.0)
+        affine = layer.affine.plus_constant(shift) if layer.activation.split_points else layer.affine
+        layers.append(Layer(affine, layer.activation, layer.name))
+    return Network(tuple(layers), network.input_shape, network.output, network.name, network.precision)
 
 
 def from_onnx(data: bytes) -> Network:
@@ -291,22 +302,22 @@ def random_certificates(
 
 
 def random_refinements(rng: Rng, problem: Problem, nodes: NDArray[np.int64]) -> Refinements:
-    """Refinements of some nodes, ascending: any slopes and multipliers of any units for bounds of any others.
+    """Refinements of some nodes, ascending: any slopes of any units for bounds of any others.
 
-    Stable units and units that are not split are among them, and nodes with slopes or multipliers only.
+    Stable units are among them, and nodes with bounds or with slopes only.
     """
     layers = [(k + 1, layer.size) for k, layer in enumerate(problem.network.layers) if layer.activation.split_points]
     units = [(k, unit) for k, size in layers for unit in range(size)]
     bounds = [(k, unit, side) for k, unit in units for side in Side]
-    tables: dict[str, list[tuple[int, ...]]] = {"support": [], "splits": [], "bounds": []}
-    numbers = {"support": 0, "splits": 0}
+    tables: dict[str, list[tuple[int, ...]]] = {"support": [], "bounds": []}
+    slopes = 0
     for node in range(len(nodes)):
         wanted = [bounds[i] for i in rng.permutation(len(bounds)) if rng.random() < 0.7]
+        wanted = wanted if rng.random() < 0.9 else []
+        mine = [place for place in units if rng.random() < 0.7] if rng.random() < 0.8 else []
         tables["bounds"] += [(node, *place) for place in wanted]
-        for name in numbers:
-            mine = [place for place in units if rng.random() < 0.7] if rng.random() < 0.8 else []
-            tables[name] += [(node, *place) for place in mine]
-            numbers[name] += sum(lower < k for k, _, _ in wanted for lower, _ in mine)
+        tables["support"] += [(node, *place) for place in mine]
+        slopes += sum(lower < k for k, _, _ in wanted for lower, _ in mine)
 
     def table(name: str, types: dict[str, type]) -> Ragged:
         columns = np.array(tables[name], np.int64).reshape(-1, 1 + len(types)).T
@@ -316,9 +327,7 @@ def random_refinements(rng: Rng, problem: Problem, nodes: NDArray[np.int64]) -> 
         np.asarray(nodes, np.int32),
         table("support", SUPPORT_COLUMNS),
         table("bounds", BOUND_COLUMNS),
-        np.clip(rng.uniform(-0.3, 1.3, numbers["support"]), 0.0, 1.0).astype(np.float16),
-        table("splits", SUPPORT_COLUMNS),
-        rng.standard_normal(numbers["splits"]).astype(np.float32),
+        np.clip(rng.uniform(-0.3, 1.3, slopes), 0.0, 1.0).astype(np.float16),
     )
 
 
@@ -341,7 +350,7 @@ def enclosure_at(problem: Problem, tree: SpecTree, node: int, refinements: Refin
     """The bounds of one node by the tree's recipe, walked from the root, one node at a time."""
     refinements = Refinements.none() if refinements is None else refinements
     row = {int(refined): i for i, refined in enumerate(refinements.node)}
-    slopes = multipliers = -1  # which are nearest
+    slopes = -1  # which are nearest
     enclosure, anchor = None, -1
     for step in path_to(tree, node):
         if not (tree.refresh[step] or step == node):
@@ -351,18 +360,15 @@ def enclosure_at(problem: Problem, tree: SpecTree, node: int, refinements: Refin
         else:
             domains = descend(enclosure.domains, columns_of(tree), np.array([step]), np.array([anchor]))
         own = row.get(step, -1)
-        if own >= 0 and np.diff(refinements.splits.offsets)[own]:
-            multipliers = own
         if not tree.refresh[step]:
             enclosure = from_known(problem.network, domains)
         elif slopes < 0:
             enclosure = enclose(problem.network, domains)
         else:
-            enclosure = from_known(problem.network, domains)
-            enclosure = apply(enclosure, refinements, np.array([slopes]), np.array([multipliers]))
-        if own >= 0 and np.diff(refinements.support.offsets)[own]:
+            enclosure = apply(from_known(problem.network, domains), refinements, np.array([slopes]))
+        if own >= 0:
             slopes = own
-            enclosure = apply(enclosure, refinements, np.array([slopes]), np.array([multipliers]))
+            enclosure = apply(enclosure, refinements, np.array([slopes]))
         anchor = step
     assert enclosure is not None
     return enclosure
@@ -425,15 +431,17 @@ def deployed(network: Network) -> Callable[[Array], Array]:
     return lambda x: network(x[None, :])[0]
 
 
-def eager(patch: pytest.MonkeyPatch) -> None:
+def eager(patch: pytest.MonkeyPatch, *, programs: int = 0) -> None:
     """Searches with unit splits do on small networks what they do on large ones, whatever the clock says.
 
-    No linear programs but where all units are stable, and new intermediate bounds wherever they bring anything.
+    Linear programs only up to so many unstable units, new intermediate bounds wherever they bring anything, and no
+    attacks between the batches.
     """
-    patch.setattr(loop, "PROGRAM_UNITS", 0)
-    patch.setattr(loop, "log_leaves", lambda gap, bounds: -1e3 * np.minimum(bounds, 0.0).sum(axis=1))
-    patch.setattr(Search, "_affordable", lambda self: True)
-    patch.setattr(Search, "_patience", lambda self: 2.0)
+    patch.setattr(units.ByUnits, "program_units", programs)
+    patch.setattr(units, "log_leaves", lambda gap, bounds: -1e3 * np.minimum(bounds, 0.0).sum(axis=1))
+    patch.setattr(units.ByUnits, "_affordable", lambda self: True)
+    patch.setattr(units.ByUnits, "_patience", lambda self: 2.0)
+    patch.setattr(loop, "ATTACK_SHARE", 0.0)
 
 
 def search(

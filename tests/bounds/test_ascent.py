@@ -26,7 +26,8 @@ from tests.engine import (
     together,
 )
 
-from ivan.bounds.ascent import Ascent, Model, Parameters, Schedule, certificates_of, initial, loop, ragged_weights
+from ivan.bounds.ascent import Ascent, Model, Parameters, Schedule, certificates_of, initial, ragged_weights
+from ivan.bounds.ascent.adam import Adam
 from ivan.bounds.backward import bound_outputs, bound_units
 from ivan.bounds.certify import certify
 from ivan.bounds.enclosure import Enclosure
@@ -124,14 +125,14 @@ def some_nodes(
 def followed(climb: Callable[[], object]) -> dict[Any, np.ndarray]:
     """The gradients that one step of ascent follows, by name."""
     seen: dict[Any, np.ndarray] = {}
-    original = loop.Adam.direction
+    original = Adam.direction
 
     def spy(self: Any, name: Any, gradient: np.ndarray) -> np.ndarray:
         seen[name] = gradient.copy()
         return original(self, name, gradient)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop.Adam, "direction", spy)
+        patch.setattr(Adam, "direction", spy)
         climb()
     return seen
 

@@ -29,6 +29,7 @@ from ivan.proof.codec import FORMAT, READABLE, decode, encode
 from ivan.proof.tree import COLUMNS
 
 SEEDS = st.integers(0, 2**32 - 1)
+ARRAYS = struct.unpack_from("<H", encode(Proof(SpecTree.roots(0), Certificates.none())), 11)[0]
 
 
 def random_proof(seed: int, splits: int = 8, claims: int = 9) -> tuple[Problem, Proof]:
@@ -47,11 +48,11 @@ def assert_same(first: Proof, second: Proof) -> None:
     for name in ("node", "case", "margin"):
         np.testing.assert_array_equal(getattr(first.certificates, name), getattr(second.certificates, name))
     tables = [(getattr(p.certificates, name) for p in (first, second)) for name in ("weights", "slopes", "multipliers")]
-    for name in ("node", "slopes", "multipliers"):
+    for name in ("node", "slopes"):
         column = getattr(second.refinements, name)
         assert column.dtype == getattr(first.refinements, name).dtype
         np.testing.assert_array_equal(getattr(first.refinements, name), column)
-    tables += [(getattr(p.refinements, name) for p in (first, second)) for name in ("support", "bounds", "splits")]
+    tables += [(getattr(p.refinements, name) for p in (first, second)) for name in ("support", "bounds")]
     for one, other in tables:
         np.testing.assert_array_equal(one.offsets, other.offsets)
         for column in one.columns:
@@ -140,10 +141,9 @@ def test_refinements_that_do_not_add_up_are_refused():
     fewer = replace(refined, node=refined.node[:-1])
     with pytest.raises(ProofError, match="do not add up"):
         decode(encode(Proof(proof.tree, proof.certificates, fewer)))
-    for name in ("slopes", "multipliers"):
-        shorter = replace(refined, **{name: getattr(refined, name)[:-1]})
-        with pytest.raises(ProofError, match="do not add up"):
-            check(problem, decode(encode(Proof(proof.tree, proof.certificates, shorter))))
+    shorter = replace(refined, slopes=refined.slopes[:-1])
+    with pytest.raises(ProofError, match="do not add up"):
+        check(problem, decode(encode(Proof(proof.tree, proof.certificates, shorter))))
 
 
 def test_equal_proofs_have_equal_bytes():
@@ -208,7 +208,7 @@ def test_another_number_or_type_of_arrays_is_refused():
 
 
 @pytest.mark.parametrize("length", [2**63, 2**64 - 1, 2**40, 2**31, 2**28])
-@pytest.mark.parametrize("entry", range(0, 37, 4))
+@pytest.mark.parametrize("entry", range(0, ARRAYS, 3))
 def test_hostile_lengths_are_refused_without_allocating(length, entry):
     raw = bytearray(encode(random_proof(0)[1]))
     struct.pack_into("<Q", raw, 13 + 12 * entry + 4, length)

@@ -20,6 +20,7 @@ from tests.engine import (
     enclosure_at,
     inside,
     left_open,
+    path_to,
     points,
     pre_activations,
     random_certificates,
@@ -36,11 +37,12 @@ from tests.soundness.test_bounds import assert_forms_hold, assert_layers_hold, e
 from ivan.bounds.ascent import Ascent, Model, Schedule
 from ivan.bounds.backward import bound_outputs
 from ivan.bounds.descend import descend, roots
+from ivan.bounds.domains import Domains
 from ivan.bounds.enclosure import Enclosure, enclose, from_known
 from ivan.bounds.objective import Rows
-from ivan.bounds.refine import apply, multiply, refine
-from ivan.bounds.replay import replay
-from ivan.deadline import OutOfTime
+from ivan.bounds.refine import apply, refine
+from ivan.bounds.replay import Recipe, anchors, replay
+from ivan.deadline import NEVER, OutOfTime
 from ivan.errors import ProofError
 from ivan.problem import Problem
 from ivan.proof import Certificates, Proof, Ragged, Refinements, Side, SpecTree
@@ -142,37 +144,6 @@ def test_refinements_of_another_network_hold_on_this_one(kind, seed):
     assert_layers_hold(enclosure, 0, pre_activations(problem.network, x))
 
 
-@pytest.mark.parametrize("kind", sorted(EXACT))
-@FEW
-@given(seed=SEEDS)
-def test_multipliers_of_splits_tighten_bounds_that_points_do_not_leave_and_are_recorded(kind, seed):
-    rng = np.random.default_rng(seed)
-    problem = random_problem(rng, EXACT[kind](rng), radius=1.0)
-    _, root, found = refined(problem)
-    assume(len(found))
-    tree = random_tree(rng, problem, 6, inputs=False)
-    nodes = tree.leaves
-    first = np.zeros(len(nodes), np.int64)
-    known = from_known(problem.network, descend(root.domains.take(first), columns_of(tree), nodes, first))
-    tables = [found.layer(0, k + 1) for k in range(len(problem.network.layers))]
-    wanted = [None if t is None or rng.random() < 0.2 else rng.random((len(nodes), len(t.unit))) < 0.7 for t in tables]
-    tight, recorded = multiply(Ascent(Model(problem.network)), known, found, 0, nodes, wanted, Schedule(4))
-    assert_within(tight, known)
-    assert [part.node.tolist() for part in recorded] == [[node] for node in nodes]
-    stacked = Refinements.stacked([found, *recorded])
-    again = apply(known, stacked, first, 1 + np.arange(len(nodes)))
-    x = points(rng, problem.regions[0].lower, problem.regions[0].upper, 800)
-    before = pre_activations(problem.network, x)
-    for row, node in enumerate(nodes):
-        here = inside(tree, int(node), x, before)
-        assert not (here.any() and tight.empty[row])
-        for enclosure in (tight, again):
-            assert_layers_hold(enclosure, row, [z[here] for z in before])
-    assert_within(again, tight)
-    refreshed = replace(tree, refresh=np.ones(len(tree), np.int8))
-    Refinements.concatenate([found, *recorded]).check(refreshed, sizes_of(problem))
-
-
 # What refining does
 
 
@@ -230,10 +201,10 @@ def test_domains_with_different_refinements_or_none_do_not_disturb_each_other(ki
     leaves = tree.leaves[:4]
     alone = [enclosure_at(problem, tree, int(node)) for node in leaves]
     hostile = random_refinements(rng, problem, np.arange(4))
-    which, multipliers = rng.integers(-1, 4, (2, len(leaves)))
-    found = apply(together(alone), hostile, which, multipliers)
+    which = rng.integers(-1, 4, len(leaves))
+    found = apply(together(alone), hostile, which)
     for row, enclosure in enumerate(alone):
-        one = apply(enclosure, hostile, which[row : row + 1], multipliers[row : row + 1])
+        one = apply(enclosure, hostile, which[row : row + 1])
         if which[row] < 0:
             assert one is enclosure
         assert found.empty[row] == one.empty[0]
@@ -291,14 +262,83 @@ def test_replay_with_refinements_finds_what_one_certificate_at_a_time_finds(kind
     )
 
 
+def assert_alike(found: Domains, row: int, expected: Enclosure) -> None:
+    """The same bounds, up to the order in which batches add up."""
+    assert found.known is not None
+    assert found.empty[row] == expected.empty[0]
+    np.testing.assert_array_equal(found.lower[row], expected.lower[0])
+    np.testing.assert_array_equal(found.upper[row], expected.upper[0])
+    for mine, theirs in zip(found.split, expected.split, strict=True):
+        none = np.zeros(0, bool)
+        np.testing.assert_array_equal(
+            np.flatnonzero(none if mine is None else mine[row]), np.flatnonzero(none if theirs is None else theirs[0])
+        )
+    if not expected.empty[0]:  # the bounds of an empty domain mean nothing
+        for sides, others in zip(found.known, expected.intervals, strict=True):
+            for side, other in zip(sides, others, strict=True):
+                np.testing.assert_allclose(side[row], other[0], rtol=CLOSE, atol=CLOSE)
+
+
+@pytest.mark.parametrize("boxes", [1, 3])
+@pytest.mark.parametrize("kind", sorted(EXACT))
+@LAWS
+@given(seed=SEEDS)
+def test_anchors_are_the_bounds_of_the_nearest_refreshed_ancestors_by_the_recipe(kind, boxes, seed):
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, EXACT[kind](rng), boxes=boxes, radius=0.6)
+    tree = random_tree(rng, problem, 8)
+    refinements = random_refinements(rng, problem, some_refreshed(rng, tree))
+    wanted = rng.permutation(tree.leaves)[: int(rng.integers(1, len(tree.leaves) + 1))]
+    seen: list[int] = []
+    for leaves, ancestors, rows, domains in anchors(problem, Proof(tree, Certificates.none(), refinements), wanted):
+        seen += leaves.tolist()
+        for leaf, ancestor, row in zip(leaves.tolist(), ancestors.tolist(), rows.tolist(), strict=True):
+            assert ancestor == [step for step in path_to(tree, leaf) if tree.refresh[step]][-1]
+            assert_alike(domains, row, enclosure_at(problem, tree, ancestor, refinements))
+    assert sorted(seen) == sorted(wanted.tolist())
+
+
+@pytest.mark.parametrize("checks", [0, 1])
+def test_anchors_end_at_the_deadline(checks):
+    rng = np.random.default_rng(0)
+    problem = random_problem(rng, dense(rng), boxes=2)
+    tree = random_tree(rng, problem, 8)
+    with pytest.raises(OutOfTime):
+        list(anchors(problem, Proof(tree, Certificates.none()), tree.leaves, Patience(checks)))
+
+
+@pytest.mark.parametrize("kind", sorted(EXACT))
+@LAWS
+@given(seed=SEEDS)
+def test_bounds_by_the_recipe_do_not_depend_on_the_company_a_node_is_in(kind, seed):
+    """Of all refreshed nodes of several trees together, in any order: with and without slopes of ancestors."""
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, EXACT[kind](rng), boxes=2, radius=0.6)
+    tree = random_tree(rng, problem, 8)
+    refinements = random_refinements(rng, problem, some_refreshed(rng, tree))
+    below = np.flatnonzero((tree.refresh == 1) & (tree.parent >= 0))
+    assume(len(below))
+    parts = []
+    for node in below.tolist():
+        anchor = [step for step in path_to(tree, node)[:-1] if tree.refresh[step]][-1]
+        known = enclosure_at(problem, tree, anchor, refinements).domains
+        parts.append(descend(known, columns_of(tree), np.array([node]), np.array([anchor])))
+    order = rng.permutation(len(below))
+    recipe = Recipe(problem.network, Proof(tree, Certificates.none(), refinements))
+    found = recipe.enclose(below[order], Domains.concatenate(parts).take(order), NEVER)
+    assert len(found) == len(below)
+    for row, i in enumerate(order.tolist()):
+        assert_alike(found.domains, row, recipe.enclose(below[[i]], parts[i], NEVER))
+        assert_alike(found.domains, row, enclosure_at(problem, tree, int(below[i]), refinements))
+
+
 # Refinements as data
 
 
 def assert_same(one: Refinements, other: Refinements) -> None:
     np.testing.assert_array_equal(one.node, other.node)
     np.testing.assert_array_equal(one.slopes, other.slopes)
-    np.testing.assert_array_equal(one.multipliers, other.multipliers)
-    for table in ("support", "bounds", "splits"):
+    for table in ("support", "bounds"):
         mine, theirs = getattr(one, table), getattr(other, table)
         np.testing.assert_array_equal(mine.offsets, theirs.offsets)
         for name in mine.columns:
@@ -325,15 +365,9 @@ def test_refinements_taken_apart_and_put_together_are_the_same(seed):
             np.testing.assert_array_equal(one.unit, other.unit)
             np.testing.assert_array_equal(one.side, other.side)
             assert len(one.support) == len(one.slopes) == k - 1
-            assert len(one.splits) == len(one.multipliers) == k - 1
-            for units, values, again in zip(
-                one.support + one.splits, one.slopes + one.multipliers, other.slopes + other.multipliers, strict=True
-            ):
+            for units, values, again in zip(one.support, one.slopes, other.slopes, strict=True):
                 assert values.shape == (len(one.unit), len(units))
                 np.testing.assert_array_equal(values, again)
-            order = rng.permutation(len(one.unit))
-            np.testing.assert_array_equal(one.places(one.unit[order], one.side[order]), order)
-            assert np.all(one.places(one.unit + 1000, one.side) == -1)
 
 
 @LAWS
@@ -343,24 +377,23 @@ def test_the_nearest_refinement_is_the_first_on_the_way_up(seed):
     problem = random_problem(rng, dense(rng), boxes=2)
     tree = random_tree(rng, problem, 10)
     refinements = random_refinements(rng, problem, some_refreshed(rng, tree))
-    for table, nearest in zip((refinements.support, refinements.splits), refinements.nearest(tree), strict=True):
-        some = np.flatnonzero(np.diff(table.offsets))  # a node without entries has nothing to hand down
-        row = {int(refinements.node[i]): i for i in some}
-        for node, found in enumerate(nearest):
-            current = node
-            while current >= 0 and current not in row:
-                current = int(tree.parent[current])
-            assert found == row.get(current, -1)
+    nearest, row = refinements.nearest(tree), {int(node): i for i, node in enumerate(refinements.node)}
+    assert nearest.shape == (len(tree),)
+    for node, found in enumerate(nearest):
+        current = node
+        while current >= 0 and current not in row:
+            current = int(tree.parent[current])
+        assert found == row.get(current, -1)
 
 
 def proof_of(seed: int) -> tuple[Problem, SpecTree, Refinements]:
-    """A tree whose first two nodes are refined, each with slopes, multipliers and bounds in several layers."""
+    """A tree whose first two nodes are refined, each with slopes and bounds in several layers."""
     rng = np.random.default_rng(seed)
     problem = random_problem(rng, dense(rng, (3, 6, 6, 6, 2)), boxes=2)
     tree = random_tree(rng, problem, 6)
     while True:
         found = random_refinements(rng, problem, np.array([0, 1]))
-        if np.all(np.diff(found.support.offsets) > 0) and np.all(np.diff(found.splits.offsets) > 0):
+        if all(np.all(np.diff(table.offsets) > 0) for table in (found.support, found.bounds)):
             return problem, tree, found
 
 
@@ -371,17 +404,17 @@ def with_entry(refinements: Refinements, table: str, column: str, value: int) ->
     return replace(refinements, **{table: Ragged(ragged.offsets, {**ragged.columns, column: changed})})
 
 
-def with_number(refinements: Refinements, name: str, value: float) -> Refinements:
-    numbers = getattr(refinements, name).copy()
-    numbers[len(numbers) // 2] = value
-    return replace(refinements, **{name: numbers})
+def with_slope(refinements: Refinements, value: float) -> Refinements:
+    slopes = refinements.slopes.copy()
+    slopes[len(slopes) // 2] = value
+    return replace(refinements, slopes=slopes)
 
 
-def backwards(refinements: Refinements, name: str) -> Refinements:
+def backwards(refinements: Refinements) -> Refinements:
     """The units of each node from the last layer down."""
-    table: Ragged = getattr(refinements, name)
+    table = refinements.support
     order = np.lexsort((-table["layer"], table.rows))
-    return replace(refinements, **{name: Ragged(table.offsets, {n: c[order] for n, c in table.columns.items()})})
+    return replace(refinements, support=Ragged(table.offsets, {n: c[order] for n, c in table.columns.items()}))
 
 
 Change = Callable[[Refinements], Refinements]
@@ -404,22 +437,13 @@ MALFORMED: dict[str, tuple[Change, str]] = {
     "unit -1 of a bound": (lambda r: with_entry(r, "bounds", "unit", -1), "refined bound of a unit that is not there"),
     "a unit too many of a bound": (lambda r: with_entry(r, "bounds", "unit", 6), "refined bound of a unit that is not"),
     "a side that is none": (lambda r: with_entry(r, "bounds", "side", 2), "unknown side"),
-    "layers of slopes out of order": (lambda r: backwards(r, "support"), "out of order"),
-    "layers of multipliers out of order": (lambda r: backwards(r, "splits"), "out of order"),
-    "layer 0 of a multiplier": (lambda r: with_entry(r, "splits", "layer", 0), "multiplier of a unit in a layer"),
-    "a layer too many of a multiplier": (lambda r: with_entry(r, "splits", "layer", 4), "multiplier of a unit in a"),
-    "unit -1 of a multiplier": (lambda r: with_entry(r, "splits", "unit", -1), "multiplier of a unit that is not"),
-    "a unit too many of a multiplier": (lambda r: with_entry(r, "splits", "unit", 6), "multiplier of a unit that is"),
-    "a multiplier too few": (lambda r: replace(r, multipliers=r.multipliers[1:]), "do not add up"),
-    "a multiplier too many": (lambda r: replace(r, multipliers=np.tile(r.multipliers, 2)), "do not add up"),
-    "an infinite multiplier": (lambda r: with_number(r, "multipliers", -np.inf), "multiplier that is not a number"),
-    "a multiplier that is no number": (lambda r: with_number(r, "multipliers", np.nan), "multiplier that is not"),
+    "layers of slopes out of order": (backwards, "out of order"),
     "a slope too few": (lambda r: replace(r, slopes=r.slopes[1:]), "do not add up"),
     "a slope too many": (lambda r: replace(r, slopes=np.append(r.slopes, r.slopes[:1])), "do not add up"),
-    "a slope above 1": (lambda r: with_number(r, "slopes", 1.001), "slope outside"),
-    "a slope below 0": (lambda r: with_number(r, "slopes", -1e-3), "slope outside"),
-    "an infinite slope": (lambda r: with_number(r, "slopes", np.inf), "slope outside"),
-    "a slope that is no number": (lambda r: with_number(r, "slopes", np.nan), "slope outside"),
+    "a slope above 1": (lambda r: with_slope(r, 1.001), "slope outside"),
+    "a slope below 0": (lambda r: with_slope(r, -1e-3), "slope outside"),
+    "an infinite slope": (lambda r: with_slope(r, np.inf), "slope outside"),
+    "a slope that is no number": (lambda r: with_slope(r, np.nan), "slope outside"),
 }
 
 
@@ -459,7 +483,7 @@ def test_no_refinements_fit_every_tree():
     none.check(tree, sizes_of(problem))
     none.check(SpecTree.roots(0), [])
     assert not len(none)
-    assert all(np.all(nearest == -1) for nearest in none.nearest(tree))
+    assert np.all(none.nearest(tree) == -1)
     assert_same(Refinements.concatenate([]), none)
     assert_same(Refinements.concatenate([none, none]), none)
     assert replay(problem, Proof(tree, Certificates.none(), none)).leaf.size

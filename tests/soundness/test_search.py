@@ -34,16 +34,20 @@ from tests.engine import (
 )
 from tests.models import maxpool
 
+from ivan.bounds.certify import certify
+from ivan.bounds.enclosure import Enclosure
 from ivan.bounds.parallel import set_threads, threads
 from ivan.bounds.replay import replay
-from ivan.deadline import NEVER
+from ivan.deadline import NEVER, OutOfTime
 from ivan.incremental.reuse import reuse
 from ivan.network.activations import Relu
 from ivan.network.layers import Layer, Network
 from ivan.network.linear import Dense
 from ivan.problem import Problem, build_problem
-from ivan.proof import State
+from ivan.proof import Certificates, State
 from ivan.search import Search, SearchResult, Seed, Statistics, loop
+from ivan.search import by_units as units
+from ivan.search.by_units import ByUnits
 from ivan.search.candidates import Candidates
 from ivan.search.sharing import Rounds
 from ivan.verdict import Verdict
@@ -275,8 +279,7 @@ def test_a_proof_by_refined_bounds_replays_completely(kind, programs, seed):
     network = dense(rng, (4, 8, 8, 8, 2)) if kind == "deep" else EXACT[kind](rng)
     problem = hard_problem(rng, network, radius=0.8, gap=0.15, cases=3, rows=int(rng.integers(1, 3)), boxes=2)
     with pytest.MonkeyPatch.context() as patch:
-        eager(patch)
-        patch.setattr(loop, "PROGRAM_UNITS", programs)
+        eager(patch, programs=programs)
         assert_true(problem, search(problem, by_units=True), rng)
 
 
@@ -313,6 +316,56 @@ def test_what_was_proved_at_a_root_before_it_was_refined_holds_on_its_refined_bo
     assert len(result.proof.refinements)
     assert np.any(result.proof.certificates.node == result.proof.refinements.node[0])
     assert_true(problem, result, rng)
+
+
+@pytest.mark.parametrize("by_units", [False, True])
+@settings(max_examples=6, deadline=None, derandomize=True)
+@given(seed=SEEDS, gap=st.sampled_from([-0.4, 0.1]))
+def test_a_search_that_attacks_after_every_batch_says_what_one_that_never_attacks_says(by_units, seed, gap):
+    rng = np.random.default_rng(seed)
+    problem = hard_problem(rng, dense(rng, (3, 6, 6, 2)), radius=0.5, gap=gap, boxes=2)
+    verdicts = set()
+    for share in (0.0, np.inf):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(loop, "ATTACK_SHARE", share)
+            result = search(problem, by_units=by_units)
+        assert_true(problem, result, rng)
+        verdicts.add(result.verdict)
+    assert len(verdicts) == 1
+    assert verdicts <= {Verdict.SAT, Verdict.UNSAT}
+
+
+def cut_before_roots_are_refined() -> tuple[Problem, Seed]:
+    """Of both roots, some cases are excluded on bounds that have no slopes yet, and some are open."""
+
+    def cut(self: ByUnits, batch: Any) -> None:
+        raise OutOfTime
+
+    rng = np.random.default_rng(0)
+    problem = hard_problem(rng, dense(rng, (4, 8, 8, 8, 2)), radius=0.7, gap=0.1, cases=6, boxes=2)
+    with pytest.MonkeyPatch.context() as patch:
+        eager(patch)
+        patch.setattr(ByUnits, "_refine", cut)
+        result = search(problem, by_units=True)
+    seed = reuse(problem, result.proof, lambda x: np.full(2, np.nan), NEVER).seed
+    assert set(seed.certificates.node.tolist()) == set(seed.leaf.tolist()) == {0, 1}
+    return problem, seed
+
+
+def nothing_holds(enclosure: Enclosure, owner: Any, claims: Certificates, *rest: Any) -> tuple[Any, Any]:
+    return np.zeros(len(claims), bool), certify(enclosure, owner, claims, *rest)[1]
+
+
+def test_what_a_root_loses_when_it_is_refined_is_searched_again():
+    """No certificate holds on its refined bounds, also of those that an earlier search left there."""
+    problem, seed = cut_before_roots_are_refined()
+    with pytest.MonkeyPatch.context() as patch:
+        eager(patch)
+        patch.setattr(units, "certify", nothing_holds)
+        result = search(problem, by_units=True, seed=seed)
+    assert result.proof.refinements.node.tolist() == [0, 1]
+    assert result.verdict is Verdict.UNSAT
+    assert_true(problem, result, np.random.default_rng(0))
 
 
 # Two processes
@@ -418,6 +471,27 @@ def test_a_partner_that_dies_loses_nothing(fault, by_units):
     assert started
     assert result.verdict is search(problem, by_units=by_units).verdict
     assert_true(problem, result, rng)
+
+
+def test_a_partner_tries_again_what_was_proved_at_a_root_that_it_refines():
+    """No certificate holds on refined bounds, says the partner alone."""
+    problem, seed = cut_before_roots_are_refined()
+    parent = os.getpid()
+
+    def partner_denies(*arguments: Any) -> tuple[Any, Any]:
+        return (certify if os.getpid() == parent else nothing_holds)(*arguments)
+
+    with shared() as started, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rounds, "next", lambda self: 10.0)  # ends as soon as one of them has nothing left to do
+        patch.setattr(units, "certify", partner_denies)
+        result = search(problem, by_units=True, seed=seed)
+    assert started
+    assert result.proof.refinements.node.tolist() == [0, 1]
+    before, after = (
+        set(zip(claims.node.tolist(), claims.case.tolist(), claims.margin.tolist(), strict=True))
+        for claims in (seed.certificates, result.proof.certificates)
+    )
+    assert {node for node, _, _ in before & after} != {0, 1}
 
 
 def test_where_no_process_can_be_started_the_search_goes_on_alone():

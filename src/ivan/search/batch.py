@@ -32,6 +32,8 @@ class Batch:
         slopes: (P, inputs) the linear form that reaches it.
         suspicion: (P,) worst margin at the form's minimising corner; the least is the likeliest counterexample.
         postponed: (B,) True for nodes that go back to the frontier as they are.
+        halfspaces: linear forms that must be at most 0 where a case is violated, every single row first: pairs (R,),
+            slopes (R, inputs) and least values (R,).
         ascended: pairs that were ascended, what with, and how far.
     """
 
@@ -45,6 +47,7 @@ class Batch:
         self.bound = np.full(count, -np.inf)
         self.slopes = np.zeros((count, network.inputs))
         self.suspicion = np.full(count, np.inf)
+        self.halfspaces: list[tuple[Index, Array, Array]] = []
         self.ascended: tuple[Index, Parameters, Ascended] | None = None
 
     @property
@@ -58,6 +61,11 @@ class Batch:
         result = np.zeros(len(self.node), bool)
         result[self.owner[self.open]] = True
         return result
+
+    def row_slopes(self, pairs: Index) -> Array:
+        """(R, inputs) slopes of all rows of the given open pairs, in the order of `rows`; NaN counts as flat."""
+        pair, slopes, _ = self.halfspaces[0]
+        return np.nan_to_num(slopes[np.isin(pair, pairs)], nan=0.0, posinf=0.0, neginf=0.0)
 
     def worst_pairs(self) -> tuple[Index, Index]:
         """Nodes (S,) with an open pair, as positions here, and the open pair of each whose bound is least."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.bounds.ascent import Model, ragged_weights
+from ivan.bounds.ascent import Ascent, Model, Schedule, initial, ragged_weights
 from ivan.bounds.backward import bound_outputs
 from ivan.bounds.certify import holds
 from ivan.bounds.descend import descend
@@ -33,6 +33,12 @@ REFRESH_EVERY = 4
 the inner nodes; the search loses little by resting on bounds of at most four splits ago (docs/performance.md)."""
 
 
+ASCENT = Schedule(6)
+
+FIRST_REACH, LEAST_REACH = 2.0, 0.01
+"""Share of its range over the box by which a row's bound may miss 0 for ascent to be tried: at first, and ever."""
+
+
 class ByInputs:
     """Closes and splits boxes.
 
@@ -45,14 +51,13 @@ class ByInputs:
     def __init__(self, work: Workspace) -> None:
         self._work = work
         self.batch = self.pairs = batch_size(work.problem.network)
-        self._model: Model | None = None
+        self._ascent = Ascent(Model(work.network))
+        self._reach = FIRST_REACH
 
     @property
     def model(self) -> Model:
         """The network on columns, for attacks."""
-        if self._model is None:
-            self._model = Model(self._work.network)
-        return self._model
+        return self._ascent.model
 
     def prepare(self) -> None:
         """Nothing: boxes need no preparation."""
@@ -61,7 +66,7 @@ class ByInputs:
         """Bounds of a batch: its own where they are known."""
         work = self._work
         columns = {name: work.tree.column(name) for name in COLUMNS}
-        domains = descend(chunk.known, columns, chunk.node, chunk.ancestor)
+        domains = descend(chunk.known.take(chunk.row), columns, chunk.node, chunk.ancestor)
         if domains.known is not None and chunk.node[0] == chunk.ancestor[0]:
             return from_known(work.network, domains)
         return enclose(work.network, domains, deadline=work.deadline)
@@ -74,6 +79,7 @@ class ByInputs:
         pair, within, objective = batch.rows(pairs, rows)
         owner = batch.owner[pairs][pair]
         forms = bound_outputs(batch.enclosure, owner, objective, deadline=self._work.deadline)
+        batch.halfspaces.append((pairs[pair], forms.slopes, forms.bound))
         best = np.full(len(pairs), -1)
         order = np.argsort(forms.bound, kind="stable")
         best[pair[order]] = order  # the strongest row of each pair stands last
@@ -97,6 +103,8 @@ class ByInputs:
             constant, present = np.zeros((len(several), width)), np.zeros((len(several), width), bool)
             slopes[at], constant[at], present[at] = forms.slopes[mine], forms.constant[mine], True
             self._weigh(batch, pairs[several], np.nan_to_num(slopes), np.nan_to_num(constant), present)
+        if len(batch.open):
+            self._ascend(batch)
 
     def _weigh(self, batch: Batch, pairs: Index, slopes: Array, constant: Array, present: NDArray[np.bool_]) -> None:
         """Finds the combination of each conjunction's rows that is hardest to satisfy, and bounds it."""
@@ -105,10 +113,32 @@ class ByInputs:
         weights = ragged_weights(lambdas)
         objective = self._work.rows.weighted(case, weights)
         forms = bound_outputs(batch.enclosure, owner, objective, deadline=self._work.deadline)
+        batch.halfspaces.append((pairs, forms.slopes, forms.bound))
         batch.improve(pairs, forms)
         proved = np.flatnonzero(holds(batch.enclosure, owner, objective, forms))
         claims = Certificates.plain(*batch.claims(pairs[proved], forms.bound[proved]), weights.take(proved))
         self._work.record(batch, pairs[proved], claims)
+
+    def _ascend(self, batch: Batch) -> None:
+        """Ascends the slopes of pairs that are near enough to being proved.
+
+        How near is near enough follows from the outcome: half as far again as the farthest that was proved in the last
+        batch, less far when none was.
+        """
+        work, pairs = self._work, batch.open
+        owner = batch.owner[pairs]
+        spread = np.sum(np.abs(batch.slopes[pairs]) * (batch.enclosure.upper - batch.enclosure.lower)[owner], axis=1)
+        distance = -batch.bound[pairs] / np.maximum(spread, 1e-300)
+        near = np.flatnonzero(distance <= self._reach)  # a bound of minus infinity never is
+        if not len(near):
+            return
+        pairs, distance, owner, case = pairs[near], distance[near], owner[near], batch.case[pairs[near]]
+        work.statistics.ascents += len(pairs)
+        start = initial(batch.enclosure, owner, case, work.rows)
+        parameters, found = self._ascent.outputs(batch.enclosure, owner, case, work.rows, start, ASCENT, work.deadline)
+        work.close(batch, pairs, parameters, found.bound)
+        proved = distance[batch.closed[pairs]]
+        self._reach = max(1.5 * float(proved.max()) if len(proved) else 0.7 * self._reach, LEAST_REACH)
 
     def settle(self, batch: Batch) -> None:
         """Decides whose bounds are handed down, and whose replay needs."""

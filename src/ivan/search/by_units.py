@@ -21,9 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.bounds.ascent import Ascent, Model, Parameters, Schedule, certificates_of, initial, ragged_weights
-from ivan.bounds.backward import bound_outputs
-from ivan.bounds.certify import certify, holds
+from ivan.bounds.ascent import Ascent, Model, Parameters, Schedule, initial
+from ivan.bounds.certify import certify
 from ivan.bounds.descend import descend
 from ivan.bounds.domains import Domains
 from ivan.bounds.enclosure import Enclosure, from_known
@@ -100,7 +99,7 @@ class ByUnits:
         """Bounds of a batch: an ancestor's, or new ones where these are due."""
         work = self._work
         columns = {name: work.tree.column(name) for name in COLUMNS}
-        enclosure = from_known(work.network, descend(chunk.known, columns, chunk.node, chunk.ancestor))
+        enclosure = from_known(work.network, descend(chunk.known.take(chunk.row), columns, chunk.node, chunk.ancestor))
         if not chunk.due:
             return enclosure
         began = time.monotonic()
@@ -143,19 +142,7 @@ class ByUnits:
         work.statistics.ascents += len(pairs)
         parameters, found = self._ascent.outputs(enclosure, owner, case, work.rows, start, schedule, work.deadline)
         batch.learn(pairs, parameters, found)
-        promising = np.flatnonzero(found.bound > 0.0)
-        if not len(promising):
-            return
-        # what ascent found is advice; one rigorous pass puts it to use
-        chosen, owner, case = parameters.take(promising), owner[promising], case[promising]
-        objective = work.rows.weighted(case, ragged_weights(chosen.weights))
-        forms = bound_outputs(enclosure, owner, objective, chosen.advice(enclosure, owner), deadline=work.deadline)
-        proved = np.flatnonzero(holds(enclosure, owner, objective, forms))
-        pairs = pairs[promising[proved]]
-        claims = certificates_of(
-            enclosure, owner[proved], batch.nodes_of(pairs), case[proved], forms.bound[proved], chosen.take(proved)
-        )
-        work.record(batch, pairs, claims)
+        work.close(batch, pairs, parameters, found.bound)
 
     def _refine(self, batch: Batch) -> None:
         """Gives roots that stay open intermediate bounds of their own, and puts them back on the frontier."""

@@ -7,7 +7,7 @@ which are forgotten with the last of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,9 @@ from ivan.bounds.ascent import Parameters
 from ivan.bounds.domains import Domains
 
 Index = NDArray[np.int64]
+
+SMALL = 256
+"""Nodes up to which neighbouring chunks are put together when the frontier is shared."""
 
 
 @dataclass(frozen=True)
@@ -86,10 +89,11 @@ class Chunk:
 
 
 class Frontier:
-    """A stack of chunks."""
+    """A stack of chunks for each kind of nodes that can be bounded together; the kind added to last is next."""
 
     def __init__(self) -> None:
-        self._chunks: list[Chunk] = []
+        self._stacks: dict[Kind, list[Chunk]] = {}
+        self._latest: list[Kind] = []  # kinds with open nodes, the one that was added to last at the end
         self._count = 0
 
     def __len__(self) -> int:
@@ -97,96 +101,115 @@ class Frontier:
 
     def push(self, chunk: Chunk) -> None:
         """Adds open nodes; the last of them come out first."""
-        if len(chunk):
-            self._chunks.append(chunk)
-            self._count += len(chunk)
+        if not len(chunk):
+            return
+        kind = _kind(chunk)
+        self._stacks.setdefault(kind, []).append(chunk)
+        if kind in self._latest:
+            self._latest.remove(kind)
+        self._latest.append(kind)
+        self._count += len(chunk)
 
     def pop(self, size: int, pairs: int) -> list[Chunk]:
-        """Removes nodes, the latest first, as chunks that agree on what they know.
+        """Removes nodes of one kind, the latest first.
 
         Args:
             size: nodes at most.
             pairs: about how many (node, case) pairs at most.
         """
         taken: list[Chunk] = []
-        while self._chunks and size > 0 and pairs > 0:
-            chunk = self._chunks.pop()
-            if taken and not _alike(taken[0], chunk):
-                self._chunks.append(chunk)
-                break
+        kind = self._latest[-1]
+        stack = self._stacks[kind]
+        while stack and size > 0 and pairs > 0:
+            chunk = stack.pop()
             most = min(size, max(1, pairs * len(chunk) // max(len(chunk.owner), 1)))
             if len(chunk) > most:
                 rest, chunk = chunk.cut(most)
-                self._chunks.append(rest)
+                stack.append(rest)
             taken.append(chunk)
             size -= len(chunk)
             pairs -= len(chunk.owner)
             self._count -= len(chunk)
+        if not stack:
+            self._latest.pop()
         return taken
 
     def share(self) -> Frontier:
-        """Gives every other node to a new frontier."""
-        mine, theirs, turn = Frontier(), Frontier(), 0
-        for chunk in self._chunks:
-            place = (np.arange(len(chunk)) + turn) % 2
-            mine.push(chunk.take(np.flatnonzero(place == 0)).compact())
-            theirs.push(chunk.take(np.flatnonzero(place == 1)).compact())
-            turn += len(chunk)
-        self._chunks, self._count = mine._chunks, mine._count
+        """Gives every other node to a new frontier; what lies in small pieces is put together on the way."""
+        theirs, turn = Frontier(), 0
+        kinds, stacks = self._latest, self._stacks
+        self._stacks, self._latest, self._count = {}, [], 0
+        for kind in kinds:
+            for group in _groups(stacks[kind]):
+                chunk = merged(group)
+                place = (np.arange(len(chunk)) + turn) % 2
+                self.push(chunk.take(np.flatnonzero(place == 0)).compact())
+                theirs.push(chunk.take(np.flatnonzero(place == 1)).compact())
+                turn += len(chunk)
         return theirs
 
     @property
     def numbers(self) -> int:
         """Roughly how many numbers are held for the open nodes; shared ones count more than once."""
-        return sum(chunk.numbers for chunk in self._chunks)
+        return sum(chunk.numbers for chunk in self.chunks)
 
     def take_back(self, other: Frontier) -> None:
         """Adds everything of another frontier."""
         for chunk in other.chunks:
             self.push(chunk)
 
-    def replace(self, chunks: list[Chunk]) -> None:
+    def replace(self, change: Callable[[Chunk], Chunk]) -> None:
         """The same nodes, in other terms."""
-        self._chunks = chunks
+        for stack in self._stacks.values():
+            stack[:] = [change(chunk) for chunk in stack]
 
     @property
     def chunks(self) -> list[Chunk]:
         """All that is open, the latest last."""
-        return self._chunks
+        return [chunk for kind in self._latest for chunk in self._stacks[kind]]
 
     @property
     def nodes(self) -> Index:
         """Rows of all open nodes."""
-        return np.concatenate([chunk.node for chunk in self._chunks] or [np.zeros(0, np.int64)])
+        return np.concatenate([chunk.node for chunk in self.chunks] or [np.zeros(0, np.int64)])
 
 
-def _alike(first: Chunk, second: Chunk) -> bool:
-    """Can the two be bounded in one batch?"""
-    return (
-        (first.known.known is None) == (second.known.known is None)
-        and (first.parameters is None) == (second.parameters is None)
-        and (first.refined, first.deep, first.due) == (second.refined, second.deep, second.due)
-        and bool(first.node[0] == first.ancestor[0]) == bool(second.node[0] == second.ancestor[0])
-    )
+Kind = tuple[bool, bool, bool, int, bool, bool]
+"""What nodes must agree on to be bounded together."""
+
+
+def _kind(chunk: Chunk) -> Kind:
+    own = bool(chunk.node[0] == chunk.ancestor[0])
+    return chunk.known.known is None, chunk.parameters is None, own, chunk.refined, chunk.deep, chunk.due
+
+
+def _groups(chunks: Sequence[Chunk]) -> Iterator[list[Chunk]]:
+    """Neighbours that make a piece of some size together."""
+    group: list[Chunk] = []
+    for chunk in chunks:
+        if group and sum(len(c) for c in group) + len(chunk) > SMALL:
+            yield group
+            group = []
+        group.append(chunk)
+    if group:
+        yield group
 
 
 def merged(chunks: Sequence[Chunk]) -> Chunk:
-    """One chunk, with the ancestors' domains taken row by row."""
-    offsets = np.concatenate([[0], np.cumsum([len(chunk) for chunk in chunks])])
-    known = Domains.concatenate([chunk.known.take(chunk.row) for chunk in chunks])
-    parameters = None
-    parts = [chunk.parameters for chunk in chunks if chunk.parameters is not None]
-    if parts:
-        parameters = Parameters.concatenate(parts)
-    return Chunk(
-        np.concatenate([chunk.node for chunk in chunks]),
-        known,
-        np.arange(int(offsets[-1])),
-        np.concatenate([chunk.ancestor for chunk in chunks]),
-        np.concatenate([chunk.owner + offset for chunk, offset in zip(chunks, offsets, strict=False)]),
-        np.concatenate([chunk.case for chunk in chunks]),
-        parameters,
-        chunks[0].refined,
-        chunks[0].deep,
-        chunks[0].due,
+    """One chunk; nodes that share an ancestor's bounds go on sharing them."""
+    if len(chunks) == 1:
+        return chunks[0]
+    parts = [chunk.compact() for chunk in chunks]
+    offsets = np.cumsum([0, *(len(chunk) for chunk in parts)])
+    rows = np.cumsum([0, *(len(chunk.known) for chunk in parts)])
+    parameters = [chunk.parameters for chunk in parts if chunk.parameters is not None]
+    return replace(
+        parts[0],
+        node=np.concatenate([chunk.node for chunk in parts]),
+        known=Domains.concatenate([chunk.known for chunk in parts]),
+        row=np.concatenate([chunk.row + offset for chunk, offset in zip(parts, rows, strict=False)]),
+        ancestor=np.concatenate([chunk.ancestor for chunk in parts]),
+        owner=np.concatenate([chunk.owner + offset for chunk, offset in zip(parts, offsets, strict=False)]),
+        case=np.concatenate([chunk.case for chunk in parts]),
+        parameters=Parameters.concatenate(parameters) if parameters else None,
     )

@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.attack.confirm import Run
+from ivan.bounds.ascent import Parameters, certificates_of, ragged_weights
+from ivan.bounds.backward import bound_outputs
+from ivan.bounds.certify import holds
 from ivan.bounds.objective import Rows
 from ivan.deadline import Deadline
 from ivan.network.layers import Network
@@ -72,6 +75,29 @@ class Workspace:
             batch.closed[pairs] = True
             batch.bound[pairs] = np.maximum(batch.bound[pairs], claims.margin)
             self.certificates.append(claims)
+
+    def close(self, batch: Batch, pairs: Index, parameters: Parameters, reached: Array) -> None:
+        """Puts what ascent found to use: one rigorous pass for the pairs whose bound, it says, is positive.
+
+        Args:
+            batch: the batch.
+            pairs: (Q,) pairs that were ascended.
+            parameters: what was found for them.
+            reached: (Q,) the bounds that go with it, not rigorous.
+        """
+        promising = np.flatnonzero(reached > 0.0)
+        if not len(promising):
+            return
+        enclosure, pairs, parameters = batch.enclosure, pairs[promising], parameters.take(promising)
+        owner, case = batch.owner[pairs], batch.case[pairs]
+        objective = self.rows.weighted(case, ragged_weights(parameters.weights))
+        forms = bound_outputs(enclosure, owner, objective, parameters.advice(enclosure, owner), deadline=self.deadline)
+        proved = np.flatnonzero(holds(enclosure, owner, objective, forms))
+        node = batch.nodes_of(pairs[proved])
+        claims = certificates_of(
+            enclosure, owner[proved], node, case[proved], forms.bound[proved], parameters.take(proved)
+        )
+        self.record(batch, pairs[proved], claims)
 
     def set_aside(self, batch: Batch, pairs: Index) -> None:
         """Neither searched further nor forgotten: their leaves stay open, and the verdict will be `unknown`."""
@@ -154,7 +180,7 @@ class Workspace:
         self._whole = self.certificates, self.refinements
         self.certificates = []
         self.refinements = [reduction.refinements(r) for r in self.refinements]
-        self.frontier.replace([reduction.chunk(chunk) for chunk in self.frontier.chunks])
+        self.frontier.replace(reduction.chunk)
         self.candidates.use(self.network)
         self.programs = Programs(replace(self.problem, network=self.network), self.rows, live=True)
         return True

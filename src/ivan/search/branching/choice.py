@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ivan.bounds.objective import Rows
 from ivan.proof import Kind
 from ivan.search.batch import Batch
-from ivan.search.branching import inputs
+from ivan.search.branching import clipping, inputs
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -40,17 +40,19 @@ class Splits:
 
 
 def choose_inputs(batch: Batch, rows: Rows) -> Splits:
-    """The axis with the greatest smear score of every node with an open pair, cut in the middle."""
+    """Where to cut each node with an open pair: where that takes most away, else the best axis in the middle."""
     pairs = batch.open
     pair, _, objective = batch.rows(pairs, rows)
     owner = batch.owner[pairs][pair]
-    influences = inputs.influence(batch.enclosure, owner, objective)
+    influences = inputs.mixed(batch.row_slopes(pairs), inputs.influence(batch.enclosure, owner, objective))
     lower, upper = batch.enclosure.lower, batch.enclosure.upper
     score = inputs.scores(len(batch.node), owner, influences, lower, upper)
     node = np.unique(owner)
     node = node[score[node].max(axis=1) > 0.0]
     axis = score[node].argmax(axis=1)
     at = 0.5 * (lower[node, axis] + upper[node, axis])
+    other, place, worth = clipping.cuts(batch, node, score[node] > 0.0)
+    axis, at = np.where(worth, other, axis), np.where(worth, place, at)
     none = np.zeros(len(node), np.int32)
     return Splits(node, np.full(len(node), Kind.INPUT, np.int8), none, axis.astype(np.int32), at)
 

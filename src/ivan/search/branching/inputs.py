@@ -1,11 +1,11 @@
 """Smear scores for input axes: how far each axis can move the rows that are still open.
 
-The score of axis i is the width of the box along it times a bound on |d row / d x_i| over the box, summed over all
-open rows of the domain. The derivative is enclosed by interval arithmetic, backwards: an unstable unit's derivative is
-anything in [0, 1]. The slopes of the linear bounds would be cheaper, but they are blind to an axis along which the
-relaxation is loose and yet happens to be flat; boxes that stay wide along such an axis are never proved (measured in
-docs/performance.md). Summed over all rows of a conjunction rather than taken from its best row: the best row alone
-keeps splitting the same axes.
+The score of axis i is the width of the box along it times how strongly the rows depend on it, summed over all open rows
+of the domain: the best row alone keeps splitting the same axes. There are two measures of how strongly. The slope of a
+row's linear bound is what the relaxation sees; but it is blind to an axis along which the relaxation is loose and yet
+happens to be flat, and boxes that stay wide along such an axis are never proved. A bound on |d row / d x_i| over the
+box, by interval arithmetic backwards (an unstable unit's derivative is anything in [0, 1]), misses no axis but
+overrates many. Their geometric mean needs fewer domains than either, or than taking turns (docs/performance.md).
 
 Source: Wang et al., ReluVal, USENIX Security 2018 (smear from interval gradients).
 """
@@ -62,6 +62,17 @@ def influence(enclosure: Enclosure, owner: Index, objective: Objective) -> Array
     if objective.D is not None:
         middle = middle + objective.D
     return np.abs(middle) + reach
+
+
+FLAT = 1e-3
+"""Share of a row's steepest slope that a flat axis counts with."""
+
+
+def mixed(slopes: Array, influences: Array) -> Array:
+    """(R, inputs): the geometric mean of the two measures, (R, inputs) each."""
+    steep = np.abs(slopes)
+    result: Array = np.sqrt((steep + FLAT * steep.max(axis=1, keepdims=True, initial=0.0)) * influences)
+    return result
 
 
 def scores(count: int, owner: Index, influences: Array, lower: Array, upper: Array) -> Array:
