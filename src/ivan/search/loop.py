@@ -78,6 +78,8 @@ class Search:
         if by_units is None:
             by_units = max((len(region.free) for region in problem.regions), default=0) > MOST_SPLIT_INPUTS
         self._deadline, self._progress = deadline, progress
+        if by_units:
+            seed = seed.with_open_roots(problem)
         self._work = Workspace(problem, run, seed, deadline, live=by_units)
         self._strategy = ByUnits(self._work) if by_units else ByInputs(self._work)
         self._rounds = Rounds(parallel.threads())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,25 @@ class Seed:
         region = np.array([case.region for case in problem.cases], np.int64)
         order = np.argsort(region, kind="stable")
         return cls(SpecTree.roots(len(problem.regions)), Certificates.none(), region[order], order)
+
+    def with_open_roots(self, problem: Problem) -> Seed:
+        """Without what is proved at roots that are open and have no slopes yet: they are about to get other bounds."""
+        roots = np.flatnonzero(self.tree.parent < 0)
+        again = roots[np.isin(roots, self.leaf) & ~np.isin(roots, self.refinements.node)]
+        claims = np.flatnonzero(~np.isin(self.certificates.node, again))
+        if len(claims) == len(self.certificates):
+            return self
+        lost = np.flatnonzero(np.isin(self.certificates.node, again))
+        pairs = np.unique(np.stack([self.certificates.node[lost], self.certificates.case[lost]]), axis=1).astype(
+            np.int64
+        )
+        region = np.array([case.region for case in problem.cases])
+        pairs = pairs[:, region[pairs[1]] == self.tree.region()[pairs[0]]]
+        leaf, case = np.concatenate([self.leaf, pairs[0]]), np.concatenate([self.case, pairs[1]])
+        # in the seed's order of leaves
+        leaves, first = np.unique(self.leaf, return_index=True)
+        order = np.argsort(first[np.searchsorted(leaves, leaf)], kind="stable")
+        return replace(self, certificates=self.certificates.take(claims), leaf=leaf[order], case=case[order])
 
 
 @dataclass
