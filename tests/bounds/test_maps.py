@@ -102,6 +102,20 @@ def test_what_is_given_to_a_column_map_stays_as_it_was(kind, make, data):
     assert np.all(a == 1.0)
 
 
+@LAWS
+@given(data=st.data(), batch=st.integers(2, 6), most=st.integers(1, 200))
+def test_a_convolution_is_the_same_however_much_it_unfolds_at_a_time(data, batch, most):
+    linear = maps.convolution(data)
+    rng = np.random.default_rng(0)
+    x, a = rng.standard_normal((linear.columns, batch)), rng.standard_normal((linear.rows, batch))
+    whole = column_map(linear, np.float64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ivan.bounds.columns.maps.MOST_UNFOLDED", most)
+        parts = column_map(linear, np.float64)
+    np.testing.assert_allclose(parts.apply(x), whole.apply(x), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(parts.transpose(a), whole.transpose(a), rtol=1e-12, atol=1e-12)
+
+
 def test_a_map_that_is_not_known_is_refused():
     class Other(Dense):
         pass

@@ -71,6 +71,11 @@ def test_missing_external_data_is_refused_by_the_tensors_name(tmp_path):
     assert "external data of tensor 'w0'" in refused((tmp_path / "x.onnx").read_bytes(), tmp_path)
 
 
+def test_a_model_beyond_the_memory_that_may_be_used_is_refused_with_its_size(tmp_path, monkeypatch):
+    monkeypatch.setattr("ivan.network.onnx_reader.MOST_BYTES", len(MODEL) - 1)
+    assert "too large" in refused(MODEL, tmp_path)
+
+
 def edited(change: Callable[[onnx.ModelProto], object]) -> bytes:
     proto = onnx.load_from_string(MODEL)
     change(proto)

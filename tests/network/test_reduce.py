@@ -15,9 +15,10 @@ from tests.soundness.test_bounds import assert_layers_hold
 from ivan.bounds.columns import Model
 from ivan.bounds.descend import roots
 from ivan.bounds.enclosure import enclose
+from ivan.network import reduce
 from ivan.network.activations import Relu
 from ivan.network.layers import Network
-from ivan.network.linear import Dense, LinearMap, Sparse
+from ivan.network.linear import Dense, LinearMap, Product, Sparse
 from ivan.network.reduce import reduced
 from ivan.problem import Problem
 
@@ -117,3 +118,12 @@ def test_a_network_that_keeps_every_unit_stays_the_same(kind, seed):
     small = reduced(network, [np.arange(layer.size) for layer in network.layers], FORMS["as composed"])
     x = rng.standard_normal((50, network.inputs))
     assert_close(small(x), network(x))
+
+
+def test_a_product_whose_entries_cancel_is_not_written_out():
+    # 1e8 - 1e8 (1 + 2^-30) is far less exact than its size tells
+    outer, inner = np.array([[1e8, -1e8]]), np.array([[1.0], [1.0 + 2.0**-30]])
+    product = Product(Dense(outer), Dense(inner))
+    assert reduce._cheapest(product, lambda linear: float(isinstance(linear, Product))) is product
+    same_sign = Product(Dense(np.abs(outer)), Dense(inner))
+    assert not isinstance(reduce._cheapest(same_sign, lambda linear: float(isinstance(linear, Product))), Product)

@@ -59,6 +59,11 @@ class Port:
     dtype: str
 
 
+MOST_BYTES = 300_000_000
+"""Largest model, in bytes of its file. In the verifier a number takes up to ten times its room (in two precisions, with
+its absolute value, in two orders), and four gigabytes are to be enough."""
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """A model as deployed and as verified.
@@ -90,10 +95,15 @@ def read_model(path: str | PathLike[str]) -> Model:
 
     Raises:
         UnsupportedOperatorError: when it uses operators, or forms of them, that cannot be verified; names all.
-        ModelError: when it is missing, damaged or ill-formed.
+        ModelError: when it is missing, damaged, ill-formed or too large.
     """
     place = Path(path)
     proto, data = parse(read_bytes(place), place)
+    if len(data) > MOST_BYTES:
+        raise ModelError(
+            f"{place}: too large: {len(data) / 1e6:,.0f} MB, at most {MOST_BYTES / 1e6:,.0f} MB can be verified",
+            hint="verify the part of the network that matters, or a smaller version of it",
+        )
     reader = _Reader(proto.graph, place, opset(proto, place, OPSETS))
     network, source, outputs = reader.read()
     return Model(network, data, str(path), sha256(data).hexdigest(), source, outputs)

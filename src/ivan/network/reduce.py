@@ -52,11 +52,19 @@ def reduced(network: Network, keep: Sequence[Index], cost: Cost) -> Network:
 
 
 def _cheapest(linear: LinearMap, cost: Cost) -> LinearMap:
-    """The map itself, or as a matrix, dense or sparse, where that is cheaper."""
+    """The map itself, or as a matrix, dense or sparse, where that is cheaper.
+
+    Writing out a composition rounds. An entry that is a sum without cancellation - one that the map's absolute value
+    shows to be no smaller than what went into it - keeps a small relative error, which the matrix carries along; a map
+    with an entry that does cancel is left as it stands.
+    """
     if isinstance(linear, Dense | Selection) or linear.rows * linear.columns > MOST_ENTRIES:
         return linear
     matrix = linear.to_sparse()
-    # an entry may be a computed number: as uncertain as the map's own results
-    uncertain = 0 if linear.pieces == 1 else linear.terms
+    lost = linear.absolute().to_sparse() - abs(matrix) * (1.0 + 1e-9)
+    if lost.nnz and lost.data.max() > 0.0:
+        return linear
+    # the entries of a single map are the file's, those of a composition are computed
+    uncertain = linear.terms if linear.pieces > 1 else getattr(linear, "uncertain", 0)
     forms: list[LinearMap] = [linear, Sparse(matrix, uncertain), Dense(matrix.toarray(), uncertain=uncertain)]
     return min(forms, key=cost)

@@ -1,9 +1,12 @@
 """Splitting inputs: every box gets intermediate bounds of its own, by the rule; what resists is cut in two.
 
-bound every row of every open case                      -> closed where one row is positive
-weigh the rows of a conjunction together                -> closed where a combination is positive
-solve a linear program where every unit is stable       -> closed, or a counterexample
-split the rest on the axis with the greatest score
+The steps, cheapest first:
+
+    bound every row of every open case                      -> closed where one row is positive
+    weigh the rows of a conjunction together                -> closed where a combination is positive
+    ascend the slopes of what is nearly proved              -> closed where that makes it positive
+    solve a linear program where every unit is stable       -> closed, or a counterexample
+    cut the rest where a form excludes a good part, else in the middle of the axis with the greatest score
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """Splitting units: domains share intermediate bounds, slopes and multipliers are ascended, units are fixed.
 
+The steps, cheapest first:
+
     ascend slopes and multipliers                           -> closed where a rigorous pass with them is positive
     refine: give a root slopes for its intermediate bounds  -> it comes back with better ones
     solve linear programs where few units are unstable      -> closed, or a candidate
@@ -8,7 +10,7 @@
 Two things follow from what the search measures of itself. Intermediate bounds are computed anew, by the root's slopes,
 every so many depths (`patience`). And a look ahead may compute them for the children of every candidate (`deep`), where
 a split there promises a smaller tree for the time it takes. Besides, once the roots have their bounds, units that are
-zero on the whole region are left out of the network (reduction.py).
+zero wherever something is open are left out of the network (reduction.py).
 """
 
 from __future__ import annotations

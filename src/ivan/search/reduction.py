@@ -1,4 +1,4 @@
-"""The search's own, smaller network: units that are zero on the whole region are left out (network/reduce.py).
+"""The search's own, smaller network: units that are zero wherever something is open are left out (network/reduce.py).
 
 What the search knows of nodes - bounds, slopes, splits - is cut down to the units that stay, and what it claims is
 numbered back before it becomes part of a proof. Rigorous bounds on the smaller network are rigorous on the whole one:
@@ -7,7 +7,6 @@ on this region the two compute the same.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.bounds.ascent import Parameters
-from ivan.bounds.columns import column_map
+from ivan.bounds.cost import seconds_on_columns
 from ivan.bounds.domains import Domains
 from ivan.network.activations import Relu
 from ivan.network.layers import Network
-from ivan.network.linear import LinearMap
 from ivan.network.reduce import reduced
 from ivan.proof import Certificates, Kind, Ragged, Refinements
 from ivan.search.frontier import Chunk
@@ -47,7 +45,7 @@ class Reduction:
         self._place = [np.full(layer.size, -1) for layer in network.layers]
         for place, units in zip(self._place, self._keep, strict=True):
             place[units] = np.arange(len(units))
-        self.network = reduced(network, self._keep, _seconds)
+        self.network = reduced(network, self._keep, seconds_on_columns)
 
     @classmethod
     def of(cls, network: Network, chunks: Sequence[Chunk], layer: Index, unit: Index) -> Reduction | None:
@@ -166,16 +164,3 @@ def _mapped(entries: Ragged, numbers: Sequence[Index]) -> Ragged:
         here = entries["layer"] == k + 1
         unit[here] = table[entries["unit"][here]]
     return Ragged(entries.offsets, {**entries.columns, "unit": unit})
-
-
-def _seconds(linear: LinearMap) -> float:
-    """How long ascent takes with a map, both ways."""
-    columns = column_map(linear, np.float32)
-    x, a = np.ones((linear.columns, 32), np.float32), np.ones((linear.rows, 32), np.float32)
-    best = np.inf
-    for _ in range(3):
-        began = time.perf_counter()
-        columns.apply(x)
-        columns.transpose(a)
-        best = min(best, time.perf_counter() - began)
-    return float(best)

@@ -35,6 +35,10 @@ Columns = NDArray[Any]
 Apply = Callable[[Columns], Columns]
 
 
+MOST_UNFOLDED = 1 << 25
+"""Numbers that a convolution unfolds at a time: 128 MB of float32, far beyond what a cache-sized batch needs."""
+
+
 @dataclass(frozen=True)
 class ColumnMap:
     """A linear map as two functions on columns."""
@@ -132,14 +136,22 @@ def _convolution(linear: Convolution, dtype: type) -> ColumnMap:
     unfold = per_group * kh * kw
     kernel: Columns = linear.kernel.astype(dtype).reshape(g, out // g, unfold)
     transposed = np.ascontiguousarray(kernel.transpose(0, 2, 1))
+    # as many columns at a time as keep what is unfolded within bounds
+    most = max(1, MOST_UNFOLDED // (g * unfold * oh * ow))
     windows = [
         (i, j, slice(i * dh, i * dh + sh * (oh - 1) + 1, sh), slice(j * dw, j * dw + sw * (ow - 1) + 1, sw))
         for i in range(kh)
         for j in range(kw)
     ]
 
+    def in_parts(through: Apply, x: Columns) -> Columns:
+        parts = [through(np.ascontiguousarray(x[:, at : at + most])) for at in range(0, x.shape[1], most)]
+        return np.concatenate(parts, axis=1)
+
     def apply(x: Columns) -> Columns:
         batch = x.shape[1]
+        if batch > most:
+            return in_parts(apply, x)
         padded = x.reshape(channels, height, width, batch)
         if any(linear.pads):
             padded = np.zeros((channels, height + top + bottom, width + left + right, batch), x.dtype)
@@ -152,6 +164,8 @@ def _convolution(linear: Convolution, dtype: type) -> ColumnMap:
 
     def transpose(a: Columns) -> Columns:
         batch = a.shape[1]
+        if batch > most:
+            return in_parts(transpose, a)
         columns = np.matmul(transposed, a.reshape(g, out // g, oh * ow * batch))
         columns = columns.reshape(channels, kh, kw, oh, ow, batch)
         padded = np.zeros((channels, height + top + bottom, width + left + right, batch), a.dtype)

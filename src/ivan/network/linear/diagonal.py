@@ -27,7 +27,7 @@ class Diagonal(LinearMap):
         self.scale: Array = frozen(scale)
         self.rows = self.columns = len(self.scale)
         self.terms = 1 + uncertain
-        self._uncertain, self._source = uncertain, source
+        self.uncertain, self._source = uncertain, source
 
     def apply(self, x: Array) -> Array:
         return x * self.scale
@@ -41,7 +41,7 @@ class Diagonal(LinearMap):
         return result
 
     def absolute(self) -> Diagonal:
-        return Diagonal(np.abs(self.scale), self._uncertain)
+        return Diagonal(np.abs(self.scale), self.uncertain)
 
     def describe(self) -> Digestible:
         return ["diagonal", self.scale if self._source is None else self._source]

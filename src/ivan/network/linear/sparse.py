@@ -31,7 +31,7 @@ class Sparse(LinearMap):
         across = np.diff(self.matrix.indptr).max(initial=0)
         down = np.bincount(self.matrix.indices, minlength=1).max(initial=0)
         self.terms = int(max(across, down)) + uncertain
-        self._uncertain = uncertain
+        self.uncertain = uncertain
 
     @cached_property
     def _transposed(self) -> csr_array[Any]:
@@ -49,7 +49,7 @@ class Sparse(LinearMap):
         return np.asarray(self.matrix[units].toarray())
 
     def absolute(self) -> Sparse:
-        return Sparse(abs(self.matrix), self._uncertain)
+        return Sparse(abs(self.matrix), self.uncertain)
 
     def describe(self) -> Digestible:
         m = self.matrix
