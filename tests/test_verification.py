@@ -16,6 +16,8 @@ from ivan.proof.codec import encode
 from ivan.search import Statistics
 from ivan.verification import Listener, Outcome, verify
 
+EXAMPLES = Path(__file__).parent.parent / "vnnlib_examples"
+
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
@@ -164,3 +166,15 @@ def test_errors_are_raised_and_not_printed(
     with pytest.raises(MismatchError):
         ivan.verify(model, wide)
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_proof_that_was_reused_whole_is_stored_with_all_that_it_needs(tmp_path: Path) -> None:
+    model, query = EXAMPLES / "digits-conv.onnx", EXAMPLES / "digits-conv-boundary.vnnlib"
+    first = verify(model, query, store=tmp_path / "proofs")
+    assert first.proof is not None
+    assert len(first.proof.refinements)
+    for _ in range(2):
+        again = verify(model, query, store=tmp_path / "proofs", recheck=True)
+        assert again.reused_leaves == again.base_leaves == first.leaves
+        assert again.proof is not None
+        assert len(again.proof.refinements) == len(first.proof.refinements)

@@ -217,7 +217,7 @@ class _Verification:
             self._checked_runtime()
             seed = Seed.fresh(self._problem)
             if not self._problem.cases:  # every region is empty
-                self._outcome.proof = Proof(seed.tree, seed.certificates)
+                self._outcome.proof = seed.proof
                 return Verdict.UNSAT
             if self._memory is not None and not fresh:
                 if self._old_witness():
@@ -228,7 +228,7 @@ class _Verification:
                         self._outcome.witness = reused.witness
                         return Verdict.SAT
                     if reused.complete:
-                        self._outcome.proof = Proof(reused.seed.tree, reused.seed.certificates)
+                        self._outcome.proof = reused.seed.proof
                         return Verdict.UNSAT
                     seed = reused.seed
             if self._attacked():

@@ -37,6 +37,10 @@ class Pursuit:
         self._case: Index = np.zeros(0, np.int64)
         self._worst: Array = np.zeros(0)
 
+    def reseed(self, seed: int) -> None:
+        """Draws other starts from now on."""
+        self._rng = np.random.default_rng(seed)
+
     def suggest(self, points: Array, case: Index, worst: Array) -> None:
         """Takes points (P, inputs), the case each may violate and its greatest margin there."""
         self._points = np.concatenate([self._points, points])

@@ -258,6 +258,19 @@ def _ranges(starts: Index, lengths: Index) -> Index:
     return np.arange(total) + np.repeat(starts - ends + lengths, lengths)
 
 
+def check_fit(problem: Problem, proof: Proof) -> None:
+    """Does the proof speak about this problem's regions, cases, inputs and units?
+
+    Raises:
+        ProofError: saying where it does not fit.
+    """
+    network = problem.network
+    sizes = [layer.size if layer.activation.split_points else 0 for layer in network.layers]
+    proof.tree.check(len(problem.regions), network.inputs, sizes)
+    proof.certificates.check(len(proof.tree), problem.rows_of_case)
+    proof.refinements.check(proof.tree, sizes)
+
+
 def uncovered(problem: Problem, proof: Proof, held: NDArray[np.bool_]) -> tuple[Index, Index]:
     """Pairs (leaf, case) that no certificate that holds, at the leaf or above it, excludes.
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.attack.confirm import Run
-from ivan.bounds.replay import Replayed, replay
+from ivan.bounds.replay import Replayed, check_fit, replay
 from ivan.deadline import Deadline
 from ivan.problem import Problem
 from ivan.proof import Proof, Witness
@@ -42,19 +42,6 @@ class Reused:
     leaves_held: int
     complete: bool
     witness: Witness | None = None
-
-
-def check_fit(problem: Problem, proof: Proof) -> None:
-    """Does the proof speak about this problem's regions, cases, inputs and units?
-
-    Raises:
-        ProofError: saying where it does not fit.
-    """
-    network = problem.network
-    sizes = [layer.size if layer.activation.split_points else 0 for layer in network.layers]
-    proof.tree.check(len(problem.regions), network.inputs, sizes)
-    proof.certificates.check(len(proof.tree), problem.rows_of_case)
-    proof.refinements.check(proof.tree, sizes)
 
 
 def reuse(

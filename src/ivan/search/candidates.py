@@ -49,6 +49,10 @@ class Candidates:
         self.witness: Witness | None = None
         self.tried = 0
 
+    def reseed(self, seed: int) -> None:
+        """Draws other starts from now on than another process with the same past."""
+        self._pursuit.reseed(seed)
+
     def use(self, network: Network) -> None:
         """From now on computes with this network, which is the same on the regions at hand."""
         self.network = network

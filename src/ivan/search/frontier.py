@@ -92,8 +92,8 @@ class Frontier:
     """A stack of chunks for each kind of nodes that can be bounded together; the kind added to last is next."""
 
     def __init__(self) -> None:
-        self._stacks: dict[Kind, list[Chunk]] = {}
-        self._latest: list[Kind] = []  # kinds with open nodes, the one that was added to last at the end
+        self._stacks: dict[Sort, list[Chunk]] = {}
+        self._latest: list[Sort] = []  # kinds with open nodes, the one that was added to last at the end
         self._count = 0
 
     def __len__(self) -> int:
@@ -174,11 +174,11 @@ class Frontier:
         return np.concatenate([chunk.node for chunk in self.chunks] or [np.zeros(0, np.int64)])
 
 
-Kind = tuple[bool, bool, bool, int, bool, bool]
+Sort = tuple[bool, bool, bool, int, bool, bool]
 """What nodes must agree on to be bounded together."""
 
 
-def _kind(chunk: Chunk) -> Kind:
+def _kind(chunk: Chunk) -> Sort:
     own = bool(chunk.node[0] == chunk.ancestor[0])
     return chunk.known.known is None, chunk.parameters is None, own, chunk.refined, chunk.deep, chunk.due
 
@@ -196,20 +196,25 @@ def _groups(chunks: Sequence[Chunk]) -> Iterator[list[Chunk]]:
 
 
 def merged(chunks: Sequence[Chunk]) -> Chunk:
-    """One chunk; nodes that share an ancestor's bounds go on sharing them."""
+    """One chunk; nodes that rest on the same ancestor's bounds go on sharing them."""
     if len(chunks) == 1:
         return chunks[0]
     parts = [chunk.compact() for chunk in chunks]
     offsets = np.cumsum([0, *(len(chunk) for chunk in parts)])
     rows = np.cumsum([0, *(len(chunk.known) for chunk in parts)])
+    row = np.concatenate([chunk.row + offset for chunk, offset in zip(parts, rows, strict=False)])
+    ancestor = np.concatenate([chunk.ancestor for chunk in parts])
+    # of several copies of one ancestor's bounds, the first serves all
+    _, first, which = np.unique(ancestor, return_index=True, return_inverse=True)
     parameters = [chunk.parameters for chunk in parts if chunk.parameters is not None]
-    return replace(
+    whole = replace(
         parts[0],
         node=np.concatenate([chunk.node for chunk in parts]),
         known=Domains.concatenate([chunk.known for chunk in parts]),
-        row=np.concatenate([chunk.row + offset for chunk, offset in zip(parts, rows, strict=False)]),
-        ancestor=np.concatenate([chunk.ancestor for chunk in parts]),
+        row=row[first][which],
+        ancestor=ancestor,
         owner=np.concatenate([chunk.owner + offset for chunk, offset in zip(parts, offsets, strict=False)]),
         case=np.concatenate([chunk.case for chunk in parts]),
         parameters=Parameters.concatenate(parameters) if parameters else None,
     )
+    return whole.compact()

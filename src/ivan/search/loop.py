@@ -15,6 +15,7 @@ share the frontier (sharing.py).
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 
 from ivan.attack.confirm import Run
 from ivan.bounds import parallel
-from ivan.bounds.replay import uncovered
+from ivan.bounds.replay import check_fit, uncovered
 from ivan.deadline import Deadline, OutOfTime
 from ivan.errors import InternalError
 from ivan.problem import Problem
@@ -102,7 +103,8 @@ class Search:
         if work.statistics.undecided:
             return self._result(Verdict.UNKNOWN)
         result = self._result(Verdict.UNSAT)
-        # every certificate was reached by a rigorous pass on this model; do they cover everything?
+        # every certificate was reached by a rigorous pass on this model; is the tree one, and do they cover everything?
+        check_fit(work.problem, result.proof)
         leaf, _ = uncovered(work.problem, result.proof, np.ones(len(result.proof.certificates), bool))
         if len(leaf):
             raise InternalError(f"{len(leaf)} leaves were closed without a certificate")
@@ -204,7 +206,7 @@ class Search:
                     self._step()
             if work.candidates.witness is None:
                 partner.stop()
-                found = partner.findings()
+                found = partner.findings(self._deadline)
                 if found is None:  # it died: its part is searched here
                     self._rounds.give_up()
                     work.frontier.take_back(theirs)
@@ -216,6 +218,7 @@ class Search:
     def _apart(self, frontier: Frontier, until: float, stop: Callable[[], bool]) -> Findings:
         """The other process's part of a round."""
         self._work.frontier, self._work.certificates, self._progress = frontier, [], None
+        self._work.candidates.reseed(os.getpid())
         with gather(self._work) as findings, parallel.alone():
             while self._going and time.monotonic() < until and not stop():
                 self._step()

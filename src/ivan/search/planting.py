@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from ivan.bounds.domains import Domains
 from ivan.bounds.replay import anchors
-from ivan.proof import Proof
 from ivan.search.frontier import Chunk
 from ivan.search.workspace import Workspace
 
@@ -52,8 +51,7 @@ def plant(work: Workspace) -> None:
         parts.append((chosen[by_suspicion], domains, rows[by_suspicion]))
     rest = np.flatnonzero(~planted)
     if len(rest):
-        proof = Proof(seed.tree, seed.certificates, seed.refinements)
-        for leaves, ancestor, row, domains in anchors(work.problem, proof, nodes[rest], work.deadline):
+        for leaves, ancestor, row, domains in anchors(work.problem, seed.proof, nodes[rest], work.deadline):
             chosen = np.sort(place[leaves])
             back = np.argsort(place[leaves])
             itself = ancestor[back] == nodes[chosen]

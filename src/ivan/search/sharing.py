@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.deadline import OutOfTime
+from ivan.deadline import Deadline, OutOfTime
 from ivan.proof import Certificates, Refinements, Witness
 from ivan.search.frontier import Chunk
 from ivan.search.pace import Paces
@@ -103,7 +103,7 @@ class Findings:
 
 
 def possible() -> bool:
-    """Can this process be forked, and is there a core for the other one?"""
+    """Can this process be forked?"""
     return hasattr(os, "fork") and sys.platform != "darwin"
 
 
@@ -171,6 +171,10 @@ def absorb(work: Workspace, found: Findings) -> None:
         raise OutOfTime
 
 
+PATIENCE, GRACE = 0.1, 0.3
+"""Seconds between looks at the clock while the other process is waited for, and that it has behind the deadline."""
+
+
 class Partner:
     """The other process of a round.
 
@@ -181,15 +185,15 @@ class Partner:
     def __init__(self, work: Callable[[Callable[[], bool]], Findings]) -> None:
         self._connection, theirs = multiprocessing.Pipe()
         parent = os.getpid()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        self._ended = False
         self._pid = os.fork()
         if self._pid == 0:
-            self._connection.close()
-            _run(work, theirs, parent)
+            try:
+                self._connection.close()
+                _run(work, theirs, parent)
+            finally:  # whatever happens: never back into the program that it was forked from
+                os._exit(1)
         theirs.close()
-
-        self._ended = False
 
     @property
     def ready(self) -> bool:
@@ -201,10 +205,19 @@ class Partner:
         with contextlib.suppress(OSError):
             self._connection.send(None)
 
-    def findings(self) -> Findings | None:
-        """What it found; None when it died."""
+    def findings(self, deadline: Deadline) -> Findings | None:
+        """What it found; None when it died, or does not answer in time.
+
+        Args:
+            deadline: a little behind it nothing is waited for any more.
+        """
+        found: Findings | None = None
         try:
-            found: Findings | None = self._connection.recv()
+            while not self._connection.poll(PATIENCE):
+                if deadline.passed and not self._connection.poll(GRACE):
+                    break
+            else:
+                found = self._connection.recv()
         except (EOFError, OSError):
             found = None
         self.end()

@@ -42,6 +42,11 @@ class Seed:
         order = np.argsort(region, kind="stable")
         return cls(SpecTree.roots(len(problem.regions)), Certificates.none(), region[order], order)
 
+    @property
+    def proof(self) -> Proof:
+        """What is proved already."""
+        return Proof(self.tree, self.certificates, self.refinements)
+
     def with_open_roots(self, problem: Problem) -> Seed:
         """Without what is proved at roots that are open and have no slopes yet: they are about to get other bounds."""
         roots = np.flatnonzero(self.tree.parent < 0)

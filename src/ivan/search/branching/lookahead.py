@@ -34,6 +34,9 @@ SHALLOW_CANDIDATES = 3
 
 DEEP_CANDIDATES = 4
 
+LOWEST = 1e300
+"""Stands for a bound of minus infinity when candidates are compared."""
+
 
 @dataclass
 class Ahead:
@@ -93,7 +96,7 @@ class Lookahead:
                 np.repeat(layer[node, place], 2), np.repeat(unit[node, place], 2),
                 np.tile([True, False], len(node)), deadline,
             ).reshape(-1, 2)  # fmt: skip
-        return _chosen(layer, unit, bounds, there)
+        return _chosen(layer, unit, bounds, there)[0]
 
     def deep(
         self, enclosure: Enclosure, owner: Index, case: Index, parameters: Parameters,
@@ -131,26 +134,25 @@ class Lookahead:
         found = self._ascent.bounds(tight, pairs, case[twice], self._rows, begin, deadline)
         found = np.where(tight.empty, np.inf, found)
         bounds[node, place] = found.reshape(-1, 2)
-        ahead = _chosen(layer, unit, bounds, there)
-        index = np.full(layer.shape, 0)
-        index[node, place] = np.arange(len(node))
-        mine = index[
-            np.arange(len(owner)), (layer == ahead.layer[:, None]).__and__(unit == ahead.unit[:, None]).argmax(axis=1)
-        ]
-        ahead.children = tight.domains.take(np.concatenate([2 * mine, 2 * mine + 1]))
+        ahead, place = _chosen(layer, unit, bounds, there)
+        index = np.full(layer.shape, -1)
+        index[there] = np.arange(len(node))
+        mine = index[np.arange(len(owner)), place]
+        mine = np.where(ahead.layer > 0, mine, 0)
+        assert np.all(mine >= 0) or not len(node)
+        ahead.children = tight.domains.take(np.concatenate([2 * mine, 2 * mine + 1])) if len(node) else None
         return ahead
 
 
-def _chosen(layer: Index, unit: Index, bounds: Array, there: NDArray[np.bool_]) -> Ahead:
-    """The candidate whose weaker child is best, the other one's bound deciding between equals."""
+def _chosen(layer: Index, unit: Index, bounds: Array, there: NDArray[np.bool_]) -> tuple[Ahead, Index]:
+    """The candidate whose weaker child is best, the other one's bound deciding between equals; and its place (S,)."""
     # a closed child is closed, however high its bound
-    capped = np.minimum(np.nan_to_num(bounds, nan=-np.inf, posinf=0.0), 0.0)
-    with np.errstate(invalid="ignore", over="ignore"):
-        value = capped.min(axis=2) + 0.2 * capped.max(axis=2)
+    capped = np.clip(np.nan_to_num(bounds, nan=-LOWEST, posinf=0.0, neginf=-LOWEST), -LOWEST, 0.0)
+    value = capped.min(axis=2) + 0.2 * capped.max(axis=2)
     value = np.where(there, value, -np.inf)
     best, here = value.argmax(axis=1), np.arange(len(layer))
-    some = there.any(axis=1)
-    return Ahead(np.where(some, layer[here, best], 0), unit[here, best], bounds[here, best])
+    some = there[here, best]
+    return Ahead(np.where(some, layer[here, best], 0), unit[here, best], bounds[here, best]), best
 
 
 def _children(enclosure: Enclosure, owner: Index, layer: Index, unit: Index, above: NDArray[np.bool_]) -> Domains:
