@@ -24,6 +24,7 @@ from ivan.bounds.certify import certify
 from ivan.bounds.descend import descend, roots
 from ivan.bounds.domains import Domains
 from ivan.bounds.enclosure import Enclosure, enclose, from_known
+from ivan.bounds.forward import Forward
 from ivan.bounds.objective import Rows
 from ivan.bounds.refine import apply
 from ivan.deadline import Deadline, OutOfTime
@@ -33,7 +34,18 @@ from ivan.network.layers import Layer, Network
 from ivan.network.linear import Convolution, Dense, Selection
 from ivan.network.onnx_reader import read_network
 from ivan.problem import Problem, build_problem
-from ivan.proof import Certificates, Kind, MultiplierKind, Proof, Ragged, Refinements, Side, SpecTree, TreeBuilder
+from ivan.proof import (
+    Certificates,
+    Kind,
+    MultiplierKind,
+    Proof,
+    Ragged,
+    Refinements,
+    Refresh,
+    Side,
+    SpecTree,
+    TreeBuilder,
+)
 from ivan.proof.certificate import MULTIPLIER_COLUMNS, SLOPE_COLUMNS, WEIGHT_COLUMNS
 from ivan.proof.refinement import BOUND_COLUMNS, SUPPORT_COLUMNS
 from ivan.proof.tree import COLUMNS
@@ -243,8 +255,13 @@ def inside(tree: SpecTree, node: int, x: Array, before: Sequence[Array]) -> NDAr
     return result
 
 
-def random_tree(rng: Rng, problem: Problem, splits: int, *, inputs: bool = True, units: bool = True) -> SpecTree:
-    """Random splits of random leaves, in the box or a little beside it, with random refreshed nodes."""
+def random_tree(
+    rng: Rng, problem: Problem, splits: int, *, inputs: bool = True, units: bool = True, forward_roots: float = 0.0
+) -> SpecTree:
+    """Random splits of random leaves, in the box or a little beside it, with random refreshed nodes.
+
+    So large a share of the roots is bounded forwards, and half of the other refreshed nodes.
+    """
     network = problem.network
     builder = TreeBuilder(SpecTree.roots(len(problem.regions)))
     splittable = [k for k, layer in enumerate(network.layers) if layer.activation.split_points]
@@ -262,7 +279,10 @@ def random_tree(rng: Rng, problem: Problem, splits: int, *, inputs: bool = True,
             at = 0.0 if rng.random() < 0.7 else float(rng.standard_normal())
         builder.split(*(np.array([column]) for column in (leaf, kind, layer, unit, at, 0)))
     refresh = builder.column("refresh")
-    refresh[:] |= rng.random(len(refresh)) < 0.4
+    root = np.arange(len(refresh)) < len(problem.regions)
+    forward = rng.random(len(refresh)) < np.where(root, forward_roots, 0.5)
+    ways = np.where(forward, Refresh.FORWARD, Refresh.BACKWARD)
+    refresh[:] = np.where(root | (rng.random(len(refresh)) < 0.4), ways, Refresh.NONE)
     return builder.snapshot()
 
 
@@ -333,7 +353,7 @@ def random_refinements(rng: Rng, problem: Problem, nodes: NDArray[np.int64]) -> 
 
 def some_refreshed(rng: Rng, tree: SpecTree) -> NDArray[np.int64]:
     """Some of the nodes that may be refined."""
-    return np.flatnonzero((tree.refresh == 1) & (rng.random(len(tree)) < 0.6))
+    return np.flatnonzero((tree.refresh == Refresh.BACKWARD) & (rng.random(len(tree)) < 0.6))
 
 
 def ragged(count: int, owner: NDArray[Any], types: dict[str, type], **columns: Any) -> Ragged:
@@ -362,6 +382,8 @@ def enclosure_at(problem: Problem, tree: SpecTree, node: int, refinements: Refin
         own = row.get(step, -1)
         if not tree.refresh[step]:
             enclosure = from_known(problem.network, domains)
+        elif tree.refresh[step] == Refresh.FORWARD:
+            enclosure = Forward(problem.network).enclose(domains)
         elif slopes < 0:
             enclosure = enclose(problem.network, domains)
         else:

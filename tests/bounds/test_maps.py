@@ -32,7 +32,7 @@ def nested(data: st.DataObject) -> LinearMap:
 
 
 KINDS: dict[type[LinearMap], list[Make]] = {
-    Dense: [maps.dense, maps.matrix],
+    Dense: [maps.dense, maps.matrix, maps.mostly_zeros],
     Convolution: [maps.convolution],
     Selection: [maps.selection, maps.permutation, identity, zeros],
     Diagonal: [maps.diagonal],

@@ -40,6 +40,15 @@ def matrix(data: st.DataObject) -> LinearMap:
     return Dense(_rng(data).standard_normal((m, n)))
 
 
+def mostly_zeros(data: st.DataObject) -> LinearMap:
+    """Large and empty enough for the kernels that skip zeros."""
+    weight = np.zeros((64, 80))
+    weight[_rng(data).integers(0, 64, 90), _rng(data).integers(0, 80, 90)] = _rng(data).standard_normal(90)
+    linear = Dense(weight)
+    assert linear.sparse is not None
+    return linear
+
+
 def convolution(data: st.DataObject) -> LinearMap:
     pair = st.tuples(st.integers(1, 3), st.integers(1, 3))
     kernel, strides, dilations = data.draw(pair), data.draw(pair), data.draw(pair)
@@ -88,7 +97,7 @@ def total(data: st.DataObject) -> LinearMap:
     return Sum((first, Dense(_rng(data).standard_normal((first.rows, first.columns)))))
 
 
-SIMPLE = [dense, matrix, convolution, selection, permutation, diagonal, sparse, adjoint]
+SIMPLE = [dense, matrix, mostly_zeros, convolution, selection, permutation, diagonal, sparse, adjoint]
 MAPS = [*SIMPLE, product, total]
 
 

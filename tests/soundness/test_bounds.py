@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,9 @@ from tests.engine import (
     NETWORKS,
     Box,
     Half,
+    affine,
     columns_of,
+    dense,
     enclosure_at,
     inside,
     points,
@@ -27,9 +31,12 @@ from ivan.bounds.backward import Forms, bound_outputs
 from ivan.bounds.descend import descend, roots
 from ivan.bounds.domains import Domains
 from ivan.bounds.enclosure import Enclosure, enclose, from_known
+from ivan.bounds.forward import Forward
 from ivan.bounds.objective import Rows
 from ivan.bounds.parallel import set_threads
-from ivan.network.layers import Network
+from ivan.network.activations import Identity, Relu
+from ivan.network.layers import Layer, Network
+from ivan.network.linear import Dense
 from ivan.problem import Problem
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -46,6 +53,14 @@ def assert_layers_hold(enclosure: Enclosure, domain: int, before: list[np.ndarra
         slack = SLACK * (1.0 + np.abs(z).max(initial=0.0))
         assert np.all(z >= low[domain] - slack)
         assert np.all(z <= high[domain] + slack)
+
+
+WAYS: dict[str, Callable[[Network, Domains], Enclosure]] = {
+    "backward": enclose,
+    "interval": lambda network, domains: enclose(network, domains, refresh=False),
+    "forward": lambda network, domains: Forward(network).enclose(domains),
+}
+"""Every way of bounding all layers."""
 
 
 def every_row(problem: Problem, region: int) -> np.ndarray:
@@ -65,14 +80,14 @@ def assert_forms_hold(forms: Forms, x: np.ndarray, values: np.ndarray) -> None:
     assert np.all(values >= forms.bound - slack)
 
 
-@pytest.mark.parametrize("refresh", [True, False])
+@pytest.mark.parametrize("way", sorted(WAYS))
 @pytest.mark.parametrize("kind", sorted(NETWORKS))
 @FEW
 @given(seed=SEEDS, radius=st.sampled_from([1.0, 0.1, 1e-3]))
-def test_sampled_points_never_leave_the_bounds_of_a_box(kind, refresh, seed, radius):
+def test_sampled_points_never_leave_the_bounds_of_a_box(kind, way, seed, radius):
     rng = np.random.default_rng(seed)
     problem = random_problem(rng, NETWORKS[kind](rng), boxes=2, radius=radius)
-    enclosure = enclose(problem.network, boxes(problem), refresh=refresh)
+    enclosure = WAYS[way](problem.network, boxes(problem))
     for region, box in enumerate(problem.regions):
         x = points(rng, box.lower, box.upper)
         assert_layers_hold(enclosure, region, pre_activations(problem.network, x))
@@ -137,8 +152,8 @@ def test_bounds_of_points_and_tiny_boxes_hold_exactly(kind, radius, seed):
     problem = problem_of(network, Box(centre - radius, centre + radius, [[row]]))
     exact = ExactNetwork(network)
     [case] = problem.cases
-    for refresh in (True, False):
-        enclosure = enclose(network, boxes(problem), refresh=refresh)
+    for way in WAYS.values():
+        enclosure = way(network, boxes(problem))
         forms = bound_outputs(enclosure, np.zeros(1, np.int64), Rows(problem).single(np.zeros(1, np.int64)))
         for x in (centre - radius, centre, centre + radius):
             before, y = exact.forward(vector(x))
@@ -152,15 +167,16 @@ def test_bounds_of_points_and_tiny_boxes_hold_exactly(kind, radius, seed):
 
 
 @pytest.mark.parametrize("kind", sorted(EXACT))
+@pytest.mark.parametrize("way", sorted(WAYS))
 @pytest.mark.parametrize("scale", [1e8, 1e25, 1e60])
 @FEW
 @given(seed=SEEDS)
-def test_bounds_of_boxes_with_large_numbers_hold_exactly(kind, scale, seed):
+def test_bounds_of_boxes_with_large_numbers_hold_exactly(kind, scale, way, seed):
     rng = np.random.default_rng(seed)
     network = EXACT[kind](rng)
     ends = np.sort(scale * rng.standard_normal((2, network.inputs)), axis=0)
     problem = problem_of(network, Box(ends[0], ends[1], [[Half(rng.standard_normal(network.outputs), 1.0)]]))
-    enclosure = enclose(network, boxes(problem))
+    enclosure = WAYS[way](network, boxes(problem))
     forms = bound_outputs(enclosure, np.zeros(1, np.int64), Rows(problem).single(np.zeros(1, np.int64)))
     assert np.isfinite(forms.bound[0])
     for x in points(rng, ends[0], ends[1], 4):
@@ -179,8 +195,8 @@ def test_numbers_that_overflow_give_infinite_bounds_and_no_warning(scale):
         ends = np.sort(scale * rng.standard_normal((2, network.inputs)), axis=0)
         row = Half(rng.standard_normal(network.outputs), 0.0)
         problem = problem_of(network, Box(ends[0], ends[1], [[row]]))
-        for refresh in (True, False):
-            enclosure = enclose(network, boxes(problem), refresh=refresh)
+        for way in WAYS.values():
+            enclosure = way(network, boxes(problem))
             forms = bound_outputs(enclosure, np.zeros(1, np.int64), Rows(problem).single(np.zeros(1, np.int64)))
             assert forms.bound[0] == -np.inf
             assert not enclosure.empty[0]
@@ -201,6 +217,46 @@ def test_one_domain_out_of_range_leaves_its_neighbours_bounds_alone():
     found = bound_outputs(enclose(network, boxes(both)), np.array([0, 1]), Rows(both).single(np.array([0, 1])))
     assert found.bound[0] == -np.inf
     assert found.bound[1] == pytest.approx(expected.bound[0], rel=1e-12)
+
+
+@FEW
+@given(seed=SEEDS)
+def test_forward_bounds_of_a_pure_affine_chain_are_exact(seed):
+    rng = np.random.default_rng(seed)
+    # two sums that interval arithmetic, but not forms, would widen at every step
+    turn = np.array([[1.0, 1.0], [1.0, -1.0]])
+    layers = tuple(Layer(affine(2, {k: Dense(turn)}, np.zeros(2)), Identity()) for k in range(6))
+    network = Network(layers, (2,), affine(1, {6: Dense(np.ones((1, 2)))}, np.zeros(1)), "chain", "float64")
+    box = Box(-rng.random(2), rng.random(2), [[Half([1.0], 0.0)]])
+    enclosure = Forward(network).enclose(boxes(problem_of(network, box)))
+    corners = np.array([[x, y] for x in (box.lower[0], box.upper[0]) for y in (box.lower[1], box.upper[1])])
+    for (low, high), z in zip(enclosure.intervals, pre_activations(network, corners), strict=True):
+        np.testing.assert_allclose(low[0], z.min(axis=0), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(high[0], z.max(axis=0), rtol=1e-9, atol=1e-9)
+
+
+@FEW
+@given(seed=SEEDS)
+def test_forward_bounds_hold_behind_an_activation_that_is_not_increasing(seed):
+    class Down(Relu):
+        """max(-z, 0): only its interval is used."""
+
+        increasing = False
+
+        def value(self, z):
+            return np.maximum(-z, 0.0)
+
+        def interval(self, lower, upper):
+            return np.maximum(-upper, 0.0), np.maximum(-lower, 0.0)
+
+    rng = np.random.default_rng(seed)
+    plain = dense(rng)
+    layers = tuple(Layer(layer.affine, Down()) for layer in plain.layers)
+    network = Network(layers, plain.input_shape, plain.output)
+    problem = random_problem(rng, network)
+    enclosure = Forward(network).enclose(boxes(problem))
+    x = points(rng, problem.regions[0].lower, problem.regions[0].upper)
+    assert_layers_hold(enclosure, 0, pre_activations(network, x))
 
 
 @FEW

@@ -45,7 +45,7 @@ from ivan.bounds.replay import Recipe, anchors, replay
 from ivan.deadline import NEVER, OutOfTime
 from ivan.errors import ProofError
 from ivan.problem import Problem
-from ivan.proof import Certificates, Proof, Ragged, Refinements, Side, SpecTree
+from ivan.proof import Certificates, Proof, Ragged, Refinements, Refresh, Side, SpecTree
 from ivan.proof.refinement import BOUND_COLUMNS, SUPPORT_COLUMNS
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -316,7 +316,7 @@ def test_bounds_by_the_recipe_do_not_depend_on_the_company_a_node_is_in(kind, se
     problem = random_problem(rng, EXACT[kind](rng), boxes=2, radius=0.6)
     tree = random_tree(rng, problem, 8)
     refinements = random_refinements(rng, problem, some_refreshed(rng, tree))
-    below = np.flatnonzero((tree.refresh == 1) & (tree.parent >= 0))
+    below = np.flatnonzero((tree.refresh != Refresh.NONE) & (tree.parent >= 0))
     assume(len(below))
     parts = []
     for node in below.tolist():
@@ -461,7 +461,7 @@ def test_only_nodes_with_their_own_bounds_are_refined():
     plain = np.flatnonzero(tree.refresh == 0)
     assert len(plain)
     elsewhere = replace(refinements.take(ZERO), node=plain[:1].astype(np.int32))
-    with pytest.raises(ProofError, match="without its own bounds"):
+    with pytest.raises(ProofError, match="without backward bounds"):
         elsewhere.check(tree, sizes_of(problem))
 
 

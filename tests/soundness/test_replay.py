@@ -41,7 +41,7 @@ CLOSE = 1e-9
 def test_replay_finds_what_one_certificate_at_a_time_finds(kind, seed):
     rng = np.random.default_rng(seed)
     problem = random_problem(rng, NETWORKS[kind](rng), cases=4, boxes=2, radius=0.3)
-    tree = random_tree(rng, problem, 6)
+    tree = random_tree(rng, problem, 6, forward_roots=0.5)
     proof = Proof(tree, random_certificates(rng, problem, tree, 20))
     replayed = replay(problem, proof)
     holds, bound = tried(problem, tree, proof.certificates)

@@ -66,6 +66,7 @@ def advice(enclosure: Enclosure, owner: Index, certificates: Certificates) -> Ad
             on_path = np.zeros(len(row), bool) if mask is None else mask[owner[row], unit]
             counts = on_path | (kind == MultiplierKind.BOUND)
             multipliers = np.zeros((count, layer.size))
-            np.add.at(multipliers, (row[counts], unit[counts]), entries["value"][chosen][counts])
+            with np.errstate(over="ignore", invalid="ignore"):  # beyond the floats, a multiplier claims nothing
+                np.add.at(multipliers, (row[counts], unit[counts]), entries["value"][chosen][counts])
             result.multipliers[k] = multipliers
     return result

@@ -19,12 +19,13 @@ from ivan.bounds.certify import certify
 from ivan.bounds.descend import descend, roots
 from ivan.bounds.domains import Domains
 from ivan.bounds.enclosure import Enclosure, enclose, from_known
+from ivan.bounds.forward import Forward
 from ivan.bounds.objective import Rows
 from ivan.bounds.refine import apply
 from ivan.deadline import NEVER, Deadline
 from ivan.network.layers import Network
 from ivan.problem import Problem
-from ivan.proof import Proof, SpecTree, State
+from ivan.proof import Proof, Refresh, SpecTree, State
 from ivan.proof.tree import COLUMNS
 
 Index = NDArray[np.int64]
@@ -159,7 +160,7 @@ def anchors(
     """
     tree = proof.tree
     recipe, columns = Recipe(problem.network, proof), {name: getattr(tree, name) for name in COLUMNS}
-    parent, refresh = tree.parent.astype(np.int64), tree.refresh == 1
+    parent, refresh = tree.parent.astype(np.int64), tree.refresh != Refresh.NONE
     anchor = leaves.astype(np.int64)
     while not refresh[anchor].all():
         anchor = np.where(refresh[anchor], anchor, parent[anchor])
@@ -204,6 +205,7 @@ class Recipe:
 
     def __init__(self, network: Network, proof: Proof) -> None:
         self._network, self._refinements = network, proof.refinements
+        self._refresh, self._forward = proof.tree.refresh, Forward(network)
         self._own = np.full(len(proof.tree), -1)
         self._own[proof.refinements.node] = np.arange(len(proof.refinements))
         parent = proof.tree.parent
@@ -212,13 +214,15 @@ class Recipe:
     def enclose(self, nodes: Index, domains: Domains, deadline: Deadline) -> Enclosure:
         """Bounds of some nodes, from what their ancestors are known to have."""
         above = self._above[nodes]
-        inherits = above >= 0
-        if inherits.any() and not inherits.all():
+        way = np.where(self._refresh[nodes] == Refresh.FORWARD, -2, np.minimum(above, 0))
+        if len(nodes) and (way != way[0]).any():
             # what is computed for a node must not depend on the company it is in
-            parts = [np.flatnonzero(~inherits), np.flatnonzero(inherits)]
+            parts = [np.flatnonzero(way == one) for one in np.unique(way)]
             done = [self.enclose(nodes[p], domains.take(p), deadline).domains for p in parts]
             return from_known(self._network, Domains.concatenate(done).take(np.argsort(np.concatenate(parts))))
-        if inherits.all() and len(nodes):
+        if len(nodes) and way[0] == -2:
+            return self._forward.enclose(domains, deadline)
+        if len(nodes) and way[0] == 0:
             enclosure = apply(from_known(self._network, domains), self._refinements, above, deadline)
         else:
             enclosure = enclose(self._network, domains, deadline=deadline)

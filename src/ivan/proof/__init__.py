@@ -3,7 +3,7 @@
 from ivan.proof.certificate import Certificates, MultiplierKind, Proof, Witness
 from ivan.proof.ragged import Ragged
 from ivan.proof.refinement import Refinements
-from ivan.proof.tree import Kind, Side, SpecTree, State, TreeBuilder
+from ivan.proof.tree import Kind, Refresh, Side, SpecTree, State, TreeBuilder
 
 __all__ = [
     "Certificates",
@@ -12,6 +12,7 @@ __all__ = [
     "Proof",
     "Ragged",
     "Refinements",
+    "Refresh",
     "Side",
     "SpecTree",
     "State",

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ivan.errors import ProofError
 from ivan.proof.ragged import Ragged
-from ivan.proof.tree import Side, SpecTree
+from ivan.proof.tree import Refresh, Side, SpecTree
 
 Index = NDArray[np.int64]
 
@@ -151,7 +151,7 @@ class Refinements:
         limits = np.array([0, *sizes])
         require((self.node >= 0) & (self.node < len(tree)), "a refined node that is not there")
         require(np.diff(self.node) > 0, "refined nodes out of order")
-        require(tree.refresh[self.node] == 1, "a refined node without its own bounds")
+        require(tree.refresh[self.node] == Refresh.BACKWARD, "a refined node without backward bounds")
         for table, what in ((self.support, "a slope of a unit"), (self.bounds, "a refined bound of a unit")):
             layer, unit = table["layer"].astype(np.int64), table["unit"]
             require((layer >= 1) & (layer < len(limits)), f"{what} in a layer that is not there")

@@ -7,9 +7,9 @@ or above).
 
 The recipe for intermediate bounds: where `refresh` is set, the bounds of all layers are computed anew for the node's
 own region and intersected with those of the nearest refreshed ancestor; elsewhere that ancestor's bounds are
-inherited, cut by the splits in between. How they are computed: by the slopes of the nearest refined ancestor
-(refinement.py), by the activations' rule where there is none, and first by the one, then by its own slopes at a refined
-node itself. Roots always refresh.
+inherited, cut by the splits in between. How they are computed: forwards or backwards, as `refresh` says. Backwards, by
+the slopes of the nearest refined ancestor (refinement.py), by the activations' rule where there is none, and first by
+the one, then by its own slopes at a refined node itself. Roots always refresh.
 """
 
 from __future__ import annotations
@@ -38,6 +38,14 @@ class Side(IntEnum):
 
     BELOW = 0
     ABOVE = 1
+
+
+class Refresh(IntEnum):
+    """Where a node's intermediate bounds come from."""
+
+    NONE = 0
+    BACKWARD = 1
+    FORWARD = 2
 
 
 class State(IntEnum):
@@ -75,7 +83,7 @@ class SpecTree:
         side: (N,) `Side` of the cut.
         bound: (N,) lower bound of the node's worst case when it was last bounded.
         state: (N,) `State`.
-        refresh: (N,) 1 where intermediate bounds are computed anew.
+        refresh: (N,) `Refresh`: whether and how intermediate bounds are computed anew.
     """
 
     parent: NDArray[np.int32]
@@ -99,7 +107,7 @@ class SpecTree:
         zeros["parent"][:] = -1
         zeros["unit"] = np.arange(regions, dtype=np.int32)
         zeros["bound"][:] = -np.inf
-        zeros["refresh"][:] = 1
+        zeros["refresh"][:] = Refresh.BACKWARD
         return cls(**zeros)
 
     def __len__(self) -> int:
@@ -169,8 +177,8 @@ class SpecTree:
         require(np.array_equal(np.flatnonzero(root), np.arange(regions)), "not one root per region, in front")
         require(self.unit[root] == np.arange(regions), "not one root per region, in order")
         require((self.parent[~root] >= 0) & (self.parent[~root] < rows[~root]), "a parent after its child")
-        require(np.isin(self.refresh, (0, 1)), "an unknown recipe for bounds")
-        require(self.refresh[root] == 1, "a root without its own bounds")
+        require(np.isin(self.refresh, list(Refresh)), "an unknown recipe for bounds")
+        require(self.refresh[root] != Refresh.NONE, "a root without its own bounds")
         require(np.isfinite(self.at), "a split at no finite number")
         axis = self.unit[self.kind == Kind.INPUT]
         require((axis >= 0) & (axis < inputs), "a split of an input that is not there")

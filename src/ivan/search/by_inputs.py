@@ -1,6 +1,6 @@
-"""Splitting inputs: every box gets intermediate bounds of its own, by the rule; what resists is cut in two.
+"""Splitting inputs: every box gets intermediate bounds of its own; what resists is cut in two.
 
-The steps, cheapest first:
+The bounds are backward or forward ones, whichever pay (bounding.py). The steps, cheapest first:
 
     bound every row of every open case                      -> closed where one row is positive
     weigh the rows of a conjunction together                -> closed where a combination is positive
@@ -19,10 +19,12 @@ from ivan.bounds.backward import bound_outputs
 from ivan.bounds.certify import holds
 from ivan.bounds.descend import descend
 from ivan.bounds.enclosure import Enclosure, enclose, from_known
+from ivan.bounds.forward import Forward
 from ivan.bounds.replay import batch_size
-from ivan.proof import Certificates, Ragged
+from ivan.proof import Certificates, Ragged, Refresh
 from ivan.proof.tree import COLUMNS
 from ivan.search.batch import Batch
+from ivan.search.bounding import forward_pays
 from ivan.search.branching import choose_inputs
 from ivan.search.frontier import Chunk
 from ivan.search.weigh import weigh
@@ -56,11 +58,21 @@ class ByInputs:
         self.batch = self.pairs = batch_size(work.problem.network)
         self._ascent = Ascent(Model(work.network))
         self._reach = FIRST_REACH
+        self._forward, self._refresh = Forward(work.network), Refresh.BACKWARD
 
     @property
     def model(self) -> Model:
         """The network on columns, for attacks."""
         return self._ascent.model
+
+    def start(self) -> None:
+        """Chooses the bounds that boxes get."""
+        work = self._work
+        if forward_pays(work.problem, self._forward, work.deadline):
+            self._refresh = Refresh.FORWARD
+            if work.seed.untouched:
+                work.seed = work.seed.bounded_by(Refresh.FORWARD)
+                work.tree.column("refresh")[:] = Refresh.FORWARD
 
     def prepare(self) -> None:
         """Nothing: boxes need no preparation."""
@@ -72,6 +84,8 @@ class ByInputs:
         domains = descend(chunk.known.take(chunk.row), columns, chunk.node, chunk.ancestor)
         if domains.known is not None and chunk.node[0] == chunk.ancestor[0]:
             return from_known(work.network, domains)
+        if self._refresh == Refresh.FORWARD:
+            return self._forward.enclose(domains, work.deadline)
         return enclose(work.network, domains, deadline=work.deadline)
 
     def close(self, batch: Batch) -> None:
@@ -149,7 +163,8 @@ class ByInputs:
         claimed = np.zeros(len(batch.node), bool)
         # a certificate was reached on the node's own bounds
         claimed[batch.owner[batch.closed]] = True
-        refresh[batch.node[claimed | (depth % REFRESH_EVERY == 0)]] = 1
+        needed = batch.node[claimed | (depth % REFRESH_EVERY == 0)]
+        refresh[needed[refresh[needed] == Refresh.NONE]] = self._refresh
 
     def split(self, batch: Batch) -> None:
         """Cuts the boxes that are open in two."""

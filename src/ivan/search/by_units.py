@@ -29,7 +29,7 @@ from ivan.bounds.descend import descend
 from ivan.bounds.domains import Domains
 from ivan.bounds.enclosure import Enclosure, from_known
 from ivan.bounds.refine import apply, refine
-from ivan.proof import Certificates
+from ivan.proof import Certificates, Refresh
 from ivan.proof.tree import COLUMNS
 from ivan.search.batch import Batch
 from ivan.search.branching import DEEP_CANDIDATES, Ahead, Lookahead, Splits, log_leaves, unit_splits
@@ -83,6 +83,9 @@ class ByUnits:
         """The network on columns, for attacks."""
         return self._ascent.model
 
+    def start(self) -> None:
+        """Nothing: backward bounds, always."""
+
     def prepare(self) -> None:
         """Once all open nodes rest on bounds as good as their root's get, leaves out what is zero."""
         work = self._work
@@ -108,7 +111,7 @@ class ByUnits:
         which = np.zeros(len(chunk), np.int64)
         enclosure = apply(enclosure, work.refinements[chunk.refined], which, work.deadline)
         work.paces.refresh.add(time.monotonic() - began, len(chunk))
-        work.tree.column("refresh")[chunk.node] = 1
+        work.tree.column("refresh")[chunk.node] = Refresh.BACKWARD
         return enclosure
 
     def _patience(self) -> float:
@@ -272,7 +275,7 @@ class ByUnits:
         work = self._work
         work.statistics.deepened += len(splits.node)
         children = work.grow(batch, splits)
-        work.tree.column("refresh")[children.ravel()] = 1
+        work.tree.column("refresh")[children.ravel()] = Refresh.BACKWARD
         count = len(children)
         pairs, place = batch.pairs_of(splits.node)
         owner = np.concatenate([place, count + place])

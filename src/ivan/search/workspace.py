@@ -16,7 +16,7 @@ from ivan.bounds.objective import Rows
 from ivan.deadline import Deadline
 from ivan.network.layers import Network
 from ivan.problem import Problem
-from ivan.proof import Certificates, Kind, Proof, Refinements, State, TreeBuilder
+from ivan.proof import Certificates, Kind, Proof, Refinements, Refresh, State, TreeBuilder
 from ivan.search.batch import Batch
 from ivan.search.branching import Splits
 from ivan.search.candidates import Candidates
@@ -138,7 +138,7 @@ class Workspace:
         suspicion = batch.per_node(pairs, batch.suspicion[pairs])
         splits = splits.take(np.argsort(-suspicion[splits.node], kind="stable"))
         below = self.grow(batch, splits)
-        refreshed = self.tree.column("refresh")[batch.node[splits.node]] == 1
+        refreshed = self.tree.column("refresh")[batch.node[splits.node]] != Refresh.NONE
         parts = []
         for chosen, on_parents in ((np.flatnonzero(~refreshed), False), (np.flatnonzero(refreshed), True)):
             if not len(chosen):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,9 @@ from ivan.network.linear import (
     Sparse,
     Sum,
 )
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Columns = NDArray[Any]
 """A matrix whose columns are the batch."""
@@ -63,9 +66,7 @@ def column_map(linear: LinearMap, dtype: type) -> ColumnMap:
         scale: Columns = linear.scale.astype(dtype)[:, None]
         return ColumnMap(lambda x: scale * x, lambda a: scale * a)
     if isinstance(linear, Sparse):
-        matrix = linear.matrix.astype(dtype)
-        transposed = matrix.T.tocsr()
-        return ColumnMap(lambda x: matrix @ x, lambda a: transposed @ a)
+        return _sparse(linear.matrix, dtype)
     if isinstance(linear, Adjoint):
         inner = column_map(linear.inner, dtype)
         return ColumnMap(inner.transpose, inner.apply)
@@ -81,7 +82,15 @@ def column_map(linear: LinearMap, dtype: type) -> ColumnMap:
     raise TypeError(f"{type(linear).__name__} has no form on columns")
 
 
+def _sparse(matrix: csr_array[Any], dtype: type) -> ColumnMap:
+    forwards = matrix.astype(dtype)
+    backwards = forwards.T.tocsr()
+    return ColumnMap(lambda x: forwards @ x, lambda a: backwards @ a)
+
+
 def _dense(linear: Dense, dtype: type) -> ColumnMap:
+    if linear.sparse is not None:
+        return _sparse(linear.sparse, dtype)
     weight: Columns = linear.weight.astype(dtype)
     transposed = np.ascontiguousarray(weight.T)
     if linear.plain:

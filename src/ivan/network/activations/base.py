@@ -40,6 +40,10 @@ class Activation(Protocol):
     def split_points(self) -> tuple[float, ...]:
         """Where its pieces meet; empty when it is affine, or smooth."""
 
+    @property
+    def increasing(self) -> bool:
+        """Whether a greater z never makes act(z) less."""
+
     def value(self, z: Array) -> Array:
         """act(z)."""
 

@@ -13,6 +13,7 @@ class Identity:
 
     name = "Identity"
     split_points: tuple[float, ...] = ()
+    increasing = True
 
     def value(self, z: Array) -> Array:
         """Z itself."""

@@ -24,6 +24,7 @@ class Relu:
 
     name = "Relu"
     split_points: tuple[float, ...] = (0.0,)
+    increasing = True
 
     def value(self, z: Array) -> Array:
         """max(z, 0)."""

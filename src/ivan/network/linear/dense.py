@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 
+SPARSE, SMALLEST = 0.05, 1 << 12
+"""Share of non-zero entries below which, and size from which, products skip the zeros: below that, scipy's kernels beat
+BLAS. Exporters write selections, differences and pooling as full matrices of zeros and ones."""
+
+
 class Dense(LinearMap):
     """A matrix along one axis of a tensor: (before, n, after) -> (before, m, after).
 
@@ -39,6 +44,21 @@ class Dense(LinearMap):
         return self.before == 1 and self.after == 1
 
     @cached_property
+    def sparse(self) -> csr_array[Any] | None:
+        """The weight as a sparse matrix where it is a plain matrix of mostly zeros, else None."""
+        if not self.plain or self.weight.size < SMALLEST:
+            return None
+        if np.count_nonzero(self.weight) >= SPARSE * self.weight.size:
+            return None
+        return self.to_sparse()
+
+    @cached_property
+    def _sparse_transposed(self) -> csr_array[Any]:
+        from scipy.sparse import csr_array
+
+        return csr_array(self.weight.T)
+
+    @cached_property
     def _absolute(self) -> Dense:
         return Dense(np.abs(self.weight), self.before, self.after, self.uncertain)
 
@@ -55,9 +75,13 @@ class Dense(LinearMap):
         return result
 
     def apply(self, x: Array) -> Array:
+        if self.sparse is not None:
+            return np.ascontiguousarray((self.sparse @ x.T).T)
         return self._along(x, self.weight)
 
     def transpose(self, a: Array) -> Array:
+        if self.sparse is not None:
+            return np.ascontiguousarray((self._sparse_transposed @ a.T).T)
         return self._along(a, self.weight.T)
 
     def select(self, units: Index) -> Array:

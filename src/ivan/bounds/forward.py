@@ -1,0 +1,242 @@
+"""Forward linear bounds, rigorous in float64: every layer between two linear forms over the input, first to last.
+
+Backward passes take every unstable unit of every layer back to the input, one row each. Forms that are carried forwards
+cost one sweep with as many columns as inputs vary. They are looser in deep networks, since an entry's upper form meets
+the lower forms of what it subtracts, but on wide networks over few inputs a sweep is a hundred times cheaper, and small
+boxes make up for it.
+
+A box is mid + half e with |e_j| <= 1, and a form is F e + f; arrays are (n, columns, B), the last column being f.
+With M = (low + high) / 2 and R = (high - low) / 2, which is nowhere negative on the box, an affine map gives
+
+    low'  = L M - |L| R,   high' = L M + |L| R            (an over-estimate of |L| only loosens them)
+
+and an increasing activation maps them by the lower line on the range of `low` and the upper line on the range of
+`high`, which are narrower than the unit's own range.
+
+Rounding: every computed coefficient is off by at most gamma times the sum of the products' absolute values, so with
+T = sum over columns of |M| + |R| the forms' constants give way by gamma (|L| T + |b|): one column more.
+
+Source: Singh et al., DeepZ, NeurIPS 2018, and Xu et al., auto_LiRPA, NeurIPS 2020 (forward mode).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivan.bounds.columns import ColumnMap, column_map
+from ivan.bounds.domains import Domains
+from ivan.bounds.enclosure import Enclosure, walk
+from ivan.bounds.rigorous import LARGEST, UNDERFLOW, UNIT, gamma
+from ivan.deadline import NEVER, Deadline
+from ivan.network.activations import Activation, Identity, Lines
+from ivan.network.affine import Affine
+from ivan.network.layers import Network
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Form:
+    """Linear forms F e + f over boxes.
+
+    Attributes:
+        columns: (n, columns, B) F, and f in the last column.
+        least: (n, B) rigorous minimum over |e_j| <= 1; minus infinity where numbers are beyond the rounding analysis.
+        most: (n, B) maximum.
+    """
+
+    columns: Array
+    least: Array
+    most: Array
+
+    @classmethod
+    def of(cls, columns: Array) -> Form:
+        """With its range."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            constant, reach = columns[:, -1], _sizes(columns[:, :-1])
+            total = np.abs(constant) + reach
+            reach += gamma(columns.shape[1] + 2) * total + UNDERFLOW
+            sound = total <= LARGEST
+            return cls(columns, np.where(sound, constant - reach, -np.inf), np.where(sound, constant + reach, np.inf))
+
+
+Forms = tuple[Form, Form]
+"""Lower and upper forms around a layer's pre-activations."""
+
+Values = tuple[Array, Array]
+"""Columns of lower and upper forms around a layer's values."""
+
+
+class Forward:
+    """Forward bounds of one network.
+
+    Args:
+        network: the network.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._maps: dict[int, list[tuple[int, ColumnMap, ColumnMap]]] = {}
+
+    def enclose(self, domains: Domains, deadline: Deadline = NEVER) -> Enclosure:
+        """Bounds on every layer over the domains, intersected with the interval sweep and what is known.
+
+        Args:
+            domains: the sub-problems.
+            deadline: checked at every layer.
+
+        Raises:
+            OutOfTime: the deadline passed.
+        """
+        box, last = _box(domains), _last_uses(self._network)
+        values, shape = {0: (box, box)}, (box.shape[1], len(domains))
+        before: list[Forms] = []
+
+        def tighten(result: Enclosure, affine: Affine, k: int, low: Array, high: Array) -> tuple[Array, Array]:
+            if k in last and k > 0:
+                activation = self._network.layers[k - 1].activation
+                values[k] = _through(activation, *before.pop(), *result.intervals[k - 1])
+            forms = self._affine(k, affine, values, shape)
+            before[:] = [forms]
+            for source in [s for s in values if last[s] <= k + 1]:
+                del values[source]
+            return np.maximum(low, forms[0].least.T), np.minimum(high, forms[1].most.T)
+
+        return walk(self._network, domains, tighten, deadline)
+
+    def _affine(self, k: int, affine: Affine, values: dict[int, Values], shape: tuple[int, int]) -> Forms:
+        """The forms behind layer k's affine map; `shape` is their number of columns and of domains."""
+        columns, batch = shape
+        centre, total = np.zeros((affine.size, columns, batch)), np.zeros((affine.size, batch))
+        radius: Array | None = None
+        terms, constant = 0, affine.constant[:, None]
+        with np.errstate(over="ignore", invalid="ignore"):
+            for (source, plain, absolute), (_, linear) in zip(self._of(k, affine), affine.terms, strict=True):
+                low, high = values[source]
+                size, exact = len(low), low is high
+                middle = low if exact else 0.5 * (low + high)
+                reach = _sizes(middle)
+                centre += plain.apply(middle.reshape(size, -1)).reshape(centre.shape)
+                if exact:
+                    total += absolute.apply(reach)
+                else:
+                    half = 0.5 * (high - low)
+                    reach += _sizes(half)
+                    both = np.concatenate([half.reshape(size, -1), reach], axis=1)
+                    through = absolute.apply(both)
+                    part = through[:, :-batch].reshape(centre.shape)
+                    radius = part if radius is None else radius + part
+                    total += through[:, -batch:]
+                terms = max(terms, linear.terms)
+            # the products; then the sums over columns, sources and the constant
+            error = 2.0 * gamma(terms + columns + len(affine.terms) + 8) * (total + np.abs(constant))
+            error += 1.01 * affine.constant_error[:, None] + UNDERFLOW
+            centre[:, -1] += constant
+            if radius is None:
+                return _apart(centre, centre.copy(), error)
+            return _apart(centre - radius, centre + radius, error)
+
+    def _of(self, k: int, affine: Affine) -> list[tuple[int, ColumnMap, ColumnMap]]:
+        if k not in self._maps:
+            self._maps[k] = [
+                (source, column_map(linear, np.float64), column_map(linear.absolute(), np.float64))
+                for source, linear in affine.terms
+            ]
+        return self._maps[k]
+
+
+def _box(domains: Domains) -> Array:
+    """The inputs themselves, exactly: one column per input that varies in some domain."""
+    lower, upper = domains.lower, np.maximum(domains.lower, domains.upper)
+    axis = np.flatnonzero((lower < upper).any(axis=0))
+    middle = 0.5 * (lower + upper)
+    half = np.nextafter(np.maximum(upper - middle, middle - lower), np.inf)
+    box = np.zeros((lower.shape[1], len(axis) + 1, len(lower)))
+    box[axis, np.arange(len(axis))] = half[:, axis].T
+    box[:, -1] = middle.T
+    return box
+
+
+def _sizes(columns: Array) -> Array:
+    """(n, B): sum over columns of their absolute values."""
+    result = np.zeros((len(columns), columns.shape[2]))
+    for j in range(columns.shape[1]):
+        result += np.abs(columns[:, j])
+    return result
+
+
+def _apart(low: Array, high: Array, error: Array) -> Forms:
+    """Moves two forms apart by an error, and by the rounding of doing so."""
+    for form, sign in ((low, -1.0), (high, 1.0)):
+        constant = form[:, -1]
+        form[:, -1] = constant + sign * (error + 4.0 * UNIT * (np.abs(constant) + error))
+    return Form.of(low), Form.of(high)
+
+
+def _through(activation: Activation, low: Form, high: Form, lower: Array, upper: Array) -> Values:
+    """The forms behind an activation.
+
+    Args:
+        activation: applied entry by entry.
+        low: below what it is applied to.
+        high: above it.
+        lower: (B, n) bounds on that.
+        upper: (B, n).
+    """
+    if isinstance(activation, Identity):
+        return low.columns, high.columns
+    if not activation.increasing:
+        least, most = activation.interval(lower.T, upper.T)
+        return _constant(least, low.columns.shape), _constant(most, low.columns.shape)
+    linear = _linear_between(activation, lower.T, upper.T)
+
+    def lines(form: Form) -> Lines:
+        # where the unit is known to be on one piece, the line is that piece, wherever the form goes
+        least, most = np.where(linear, lower.T, form.least), np.where(linear, upper.T, form.most)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return activation.lines(least, most)
+
+    below, above = lines(low), lines(high)
+    intercept = np.zeros(linear.shape) if below.lower_intercept is None else below.lower_intercept
+    return (
+        _scaled(low, below.lower_slope, intercept, -1.0),
+        _scaled(high, above.upper_slope, above.upper_intercept, 1.0),
+    )
+
+
+def _linear_between(activation: Activation, lower: Array, upper: Array) -> NDArray[np.bool_]:
+    """Where a piecewise linear activation is known to be linear."""
+    if not activation.split_points:
+        return np.zeros(lower.shape, bool)
+    linear = np.ones(lower.shape, bool)
+    for point in activation.split_points:
+        linear &= (lower >= point) | (upper <= point)
+    return linear
+
+
+def _constant(value: Array, shape: tuple[int, ...]) -> Array:
+    result = np.zeros(shape)
+    result[:, -1] = value
+    return result
+
+
+def _scaled(form: Form, slope: Array, intercept: Array, sign: float) -> Array:
+    """Slope times a form plus an intercept, moved outwards by the rounding."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        result: Array = form.columns * slope[:, None]
+        # a product is off by a unit; all of a form's coefficients together are as large as its range
+        error = gamma(2) * (np.abs(slope) * np.maximum(-form.least, form.most) + np.abs(intercept)) + UNDERFLOW
+        result[:, -1] += intercept + sign * error
+    return result
+
+
+def _last_uses(network: Network) -> dict[int, int]:
+    """Per source that layers read, the last of them (1-based)."""
+    last = {0: 0}
+    for k, layer in enumerate(network.layers, 1):
+        for source, _ in layer.affine.terms:
+            last[source] = k
+    return last

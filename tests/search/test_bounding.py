@@ -1,0 +1,101 @@
+"""Which bounds boxes get: what is measured decides, and either way the search is right."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from tests.engine import Box, Half, affine, dense, problem_of, random_problem, search
+
+from ivan.bounds.forward import Forward
+from ivan.bounds.replay import replay
+from ivan.deadline import NEVER
+from ivan.network.activations import Relu
+from ivan.network.layers import Layer, Network
+from ivan.network.linear import Dense
+from ivan.problem import Problem
+from ivan.proof import Refresh, SpecTree
+from ivan.search import bounding, by_inputs
+from ivan.search.bounding import forward_pays
+from ivan.verdict import Verdict
+
+
+def lattice(functions: int) -> Network:
+    """The greatest of so many random linear functions of two inputs, by pairs: max(a, b) = relu(a - b) + b."""
+    rng = np.random.default_rng(0)
+    plane, offset = rng.standard_normal((functions, 2)), rng.standard_normal(functions)
+    layers: list[Layer] = []
+    linear, constant, source = plane, offset, 0
+    while len(constant) > 1:
+        half = len(constant) // 2
+        pairs = np.eye(half).repeat(2, axis=1)
+        # relu(a - b), relu(b), relu(-b)
+        minus = pairs * np.tile([1.0, -1.0], half)
+        second = pairs * np.tile([0.0, 1.0], half)
+        before = np.concatenate([minus, second, -second])
+        layers.append(
+            Layer(affine(3 * half, {source: Dense(before @ linear)}, before @ constant), Relu(), f"level {source}")
+        )
+        source, constant = len(layers), np.zeros(half)
+        linear = np.concatenate([np.eye(half), np.eye(half), -np.eye(half)], axis=1)
+    return Network(tuple(layers), (2,), affine(1, {source: Dense(linear)}, constant), "lattice", "float64")
+
+
+def question(network: Network, bound: float) -> Problem:
+    """Can the first output reach a value on [-2, 2]?"""
+    ends = np.full(network.inputs, 2.0)
+    row = np.zeros(network.outputs)
+    row[0] = -1.0
+    return problem_of(network, Box(-ends, ends, [[Half(row, -bound)]]))
+
+
+def recipes(tree: SpecTree) -> set[int]:
+    return set(np.unique(tree.refresh).tolist()) - {Refresh.NONE}
+
+
+@pytest.mark.parametrize("forward", [False, True])
+@pytest.mark.parametrize("above", [-0.2, 0.2])
+def test_a_search_on_either_bounds_is_right_and_its_proof_replays(monkeypatch, forward, above):
+    monkeypatch.setattr(by_inputs, "forward_pays", lambda *_: forward)
+    network = lattice(16)
+    grid = np.stack(np.meshgrid(*[np.linspace(-2, 2, 81)] * 2), axis=-1).reshape(-1, 2)
+    # the greatest value of a convex function is at a corner, which is on the grid
+    problem = question(network, float(network(grid).max()) + above)
+    result = search(problem, by_units=False)
+    assert result.verdict is (Verdict.UNSAT if above > 0.0 else Verdict.SAT)
+    if above > 0.0:
+        assert recipes(result.proof.tree) == {Refresh.FORWARD if forward else Refresh.BACKWARD}
+        assert len(result.proof.tree) > 1
+        assert replay(problem, result.proof).complete
+
+
+@pytest.mark.parametrize(("cheap", "tight", "expected"), [(1e-9, 1.0, True), (1e-9, 1e-9, False), (1.0, 1.0, False)])
+def test_time_and_looseness_decide(monkeypatch, cheap, tight, expected):
+    problem = random_problem(np.random.default_rng(0), dense(np.random.default_rng(0), (2, 8, 8, 2)))
+    clock = iter(np.array([0.0, cheap]))
+    monkeypatch.setattr(bounding, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    monkeypatch.setattr(bounding, "_backward_seconds", lambda *_: 1e-3)
+    gaps = iter([np.ones(8), np.full(8, tight)])
+    monkeypatch.setattr(bounding, "_gap", lambda *_: next(gaps))
+    assert forward_pays(problem, Forward(problem.network), NEVER) is expected
+
+
+def test_where_comparing_takes_too_long_the_cheap_bounds_are_taken(monkeypatch):
+    problem = random_problem(np.random.default_rng(0), dense(np.random.default_rng(0), (2, 8, 8, 2)))
+    monkeypatch.setattr(bounding, "_backward_seconds", lambda *_: 1e6)
+    monkeypatch.setattr(bounding, "enclose", None)
+    assert forward_pays(problem, Forward(problem.network), NEVER)
+
+
+@pytest.mark.parametrize("sizes", [(3, 4), (3, 6, 2)], ids=["affine", "one layer"])
+def test_where_inputs_reach_every_unit_directly_there_is_nothing_to_choose(sizes):
+    problem = random_problem(np.random.default_rng(0), dense(np.random.default_rng(0), sizes))
+    assert not forward_pays(problem, Forward(problem.network), NEVER)
+
+
+def test_a_problem_without_rows_has_nothing_to_choose():
+    network = dense(np.random.default_rng(0))
+    problem = problem_of(network, Box(np.zeros(3), np.ones(3), [[Half([0.0, 0.0], 0.5, [1.0, 0.0, 0.0])]]))
+    assert not problem.rows_of_case.any()
+    assert not forward_pays(problem, Forward(network), NEVER)
