@@ -27,6 +27,7 @@ from tests.engine import (
 )
 from tests.soundness.exact import ExactNetwork, vector
 
+from ivan.bounds import forward
 from ivan.bounds.backward import Forms, bound_outputs
 from ivan.bounds.descend import descend, roots
 from ivan.bounds.domains import Domains
@@ -217,6 +218,18 @@ def test_one_domain_out_of_range_leaves_its_neighbours_bounds_alone():
     found = bound_outputs(enclose(network, boxes(both)), np.array([0, 1]), Rows(both).single(np.array([0, 1])))
     assert found.bound[0] == -np.inf
     assert found.bound[1] == pytest.approx(expected.bound[0], rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", sorted(EXACT))
+def test_forward_bounds_in_parts_are_those_of_all_domains_together(monkeypatch, kind):
+    rng = np.random.default_rng(0)
+    problem = random_problem(rng, EXACT[kind](rng), boxes=5)
+    together = Forward(problem.network).enclose(boxes(problem))
+    monkeypatch.setattr(forward, "MOST_NUMBERS", 100)
+    parts = Forward(problem.network).enclose(boxes(problem))
+    for (low, high), (part_low, part_high) in zip(together.intervals, parts.intervals, strict=True):
+        np.testing.assert_allclose(part_low, low, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(part_high, high, rtol=1e-12, atol=1e-12)
 
 
 @FEW

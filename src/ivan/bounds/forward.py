@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from ivan.bounds.columns import ColumnMap, column_map
 from ivan.bounds.domains import Domains
-from ivan.bounds.enclosure import Enclosure, walk
+from ivan.bounds.enclosure import Enclosure, from_known, walk
 from ivan.bounds.rigorous import LARGEST, UNDERFLOW, UNIT, gamma
 from ivan.deadline import NEVER, Deadline
 from ivan.network.activations import Activation, Identity, Lines
@@ -70,6 +70,10 @@ Values = tuple[Array, Array]
 """Columns of lower and upper forms around a layer's values."""
 
 
+MOST_NUMBERS = 1 << 24
+"""Numbers in one layer's forms: 128 MB an array, of which there are about ten. Domains beyond that wait their turn."""
+
+
 class Forward:
     """Forward bounds of one network.
 
@@ -79,6 +83,7 @@ class Forward:
 
     def __init__(self, network: Network) -> None:
         self._network = network
+        self._widest = max(network.inputs, *(layer.size for layer in network.layers), 1)
         self._maps: dict[int, list[tuple[int, ColumnMap, ColumnMap]]] = {}
 
     def enclose(self, domains: Domains, deadline: Deadline = NEVER) -> Enclosure:
@@ -91,6 +96,12 @@ class Forward:
         Raises:
             OutOfTime: the deadline passed.
         """
+        axes = int((domains.lower < domains.upper).any(axis=0).sum())
+        most = max(1, MOST_NUMBERS // (self._widest * (axes + 1)))
+        if len(domains) > most:
+            parts = [np.arange(at, min(at + most, len(domains))) for at in range(0, len(domains), most)]
+            done = [self.enclose(domains.take(part), deadline).domains for part in parts]
+            return from_known(self._network, Domains.concatenate(done))
         box, last = _box(domains), _last_uses(self._network)
         values, shape = {0: (box, box)}, (box.shape[1], len(domains))
         before: list[Forms] = []
