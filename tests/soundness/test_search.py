@@ -494,6 +494,15 @@ def test_a_partner_tries_again_what_was_proved_at_a_root_that_it_refines():
     assert {node for node, _, _ in before & after} != {0, 1}
 
 
+def test_a_search_that_is_done_when_its_time_runs_out_is_done():
+    problem = shareable(np.random.default_rng(4), by_units=False)
+    done = next(n for n in range(2000) if search(problem, by_units=False, checks=n).verdict is Verdict.UNSAT)
+    # with one check less, something was left to do
+    cut = search(problem, by_units=False, checks=done - 1)
+    assert cut.verdict is Verdict.TIMEOUT
+    assert not cut.proof.complete
+
+
 def test_where_no_process_can_be_started_the_search_goes_on_alone():
     rng = np.random.default_rng(4)
     problem = shareable(rng, by_units=True)

@@ -113,8 +113,10 @@ class Search:
 
     @property
     def _going(self) -> bool:
+        if not len(self._work.frontier) or self._work.candidates.witness is not None:
+            return False  # decided, even if only just
         self._deadline.check()
-        return len(self._work.frontier) > 0 and self._work.candidates.witness is None
+        return True
 
     def _result(self, verdict: Verdict) -> SearchResult:
         work = self._work
