@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from tests.engine import Box, Half, affine, dense, problem_of, random_problem, search
@@ -50,8 +48,14 @@ def question(network: Network, bound: float) -> Problem:
     return problem_of(network, Box(-ends, ends, [[Half(row, -bound)]]))
 
 
-def recipes(tree: SpecTree) -> set[int]:
-    return set(np.unique(tree.refresh).tolist()) - {Refresh.NONE}
+def greatest(network: Network) -> float:
+    """Of a convex function on the box: at a corner."""
+    return float(network(np.array([[x, y] for x in (-2.0, 2.0) for y in (-2.0, 2.0)])).max())
+
+
+def recipes(tree: SpecTree, start: int) -> set[int]:
+    """How nodes from a row on are bounded."""
+    return set(np.unique(tree.refresh[start:]).tolist()) - {Refresh.NONE}
 
 
 @pytest.mark.parametrize("forward", [False, True])
@@ -59,43 +63,56 @@ def recipes(tree: SpecTree) -> set[int]:
 def test_a_search_on_either_bounds_is_right_and_its_proof_replays(monkeypatch, forward, above):
     monkeypatch.setattr(by_inputs, "forward_pays", lambda *_: forward)
     network = lattice(16)
-    grid = np.stack(np.meshgrid(*[np.linspace(-2, 2, 81)] * 2), axis=-1).reshape(-1, 2)
-    # the greatest value of a convex function is at a corner, which is on the grid
-    problem = question(network, float(network(grid).max()) + above)
+    problem = question(network, greatest(network) + above)
     result = search(problem, by_units=False)
     assert result.verdict is (Verdict.UNSAT if above > 0.0 else Verdict.SAT)
     if above > 0.0:
-        assert recipes(result.proof.tree) == {Refresh.FORWARD if forward else Refresh.BACKWARD}
+        assert recipes(result.proof.tree, 1) == {Refresh.FORWARD if forward else Refresh.BACKWARD}
         assert len(result.proof.tree) > 1
         assert replay(problem, result.proof).complete
 
 
-@pytest.mark.parametrize(("cheap", "tight", "expected"), [(1e-9, 1.0, True), (1e-9, 1e-9, False), (1.0, 1.0, False)])
-def test_time_and_looseness_decide(monkeypatch, cheap, tight, expected):
-    problem = random_problem(np.random.default_rng(0), dense(np.random.default_rng(0), (2, 8, 8, 2)))
-    clock = iter(np.array([0.0, cheap]))
-    monkeypatch.setattr(bounding, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
-    monkeypatch.setattr(bounding, "_backward_seconds", lambda *_: 1e-3)
+def problem_with(sizes: tuple[int, ...]) -> Problem:
+    return random_problem(np.random.default_rng(0), dense(np.random.default_rng(0), sizes))
+
+
+@pytest.mark.parametrize(
+    ("sweep", "cheap", "tight", "expected"),
+    [(0.0, 0.0, 1.0, True), (1.0, 0.0, 1.0, False), (0.0, 1.0, 1.0, False), (0.0, 1e-9, 1e-99, False)],
+    ids=["cheap and tight", "sweeps are slow", "forms are slow", "forms are loose"],
+)
+def test_time_and_looseness_decide(monkeypatch, sweep, cheap, tight, expected):
+    problem = problem_with((2, 8, 8, 2))
+    seconds = iter([sweep, cheap])
+    monkeypatch.setattr(bounding, "_seconds", lambda work: next(seconds) + 1e-12)
     gaps = iter([np.ones(8), np.full(8, tight)])
-    monkeypatch.setattr(bounding, "_gap", lambda *_: next(gaps))
-    assert forward_pays(problem, Forward(problem.network), NEVER) is expected
+    monkeypatch.setattr(bounding, "_gap", lambda _, enclosure: next(gaps)[: len(enclosure)])
+    assert forward_pays(problem, Forward(problem.network), 0.05, NEVER) is expected
 
 
 def test_where_comparing_takes_too_long_the_cheap_bounds_are_taken(monkeypatch):
-    problem = random_problem(np.random.default_rng(0), dense(np.random.default_rng(0), (2, 8, 8, 2)))
-    monkeypatch.setattr(bounding, "_backward_seconds", lambda *_: 1e6)
-    monkeypatch.setattr(bounding, "enclose", None)
-    assert forward_pays(problem, Forward(problem.network), NEVER)
+    problem = problem_with((2, 8, 8, 2))
+    monkeypatch.setattr(bounding, "_gap", None)
+    assert forward_pays(problem, Forward(problem.network), 1e6, NEVER)
 
 
-@pytest.mark.parametrize("sizes", [(3, 4), (3, 6, 2)], ids=["affine", "one layer"])
-def test_where_inputs_reach_every_unit_directly_there_is_nothing_to_choose(sizes):
-    problem = random_problem(np.random.default_rng(0), dense(np.random.default_rng(0), sizes))
-    assert not forward_pays(problem, Forward(problem.network), NEVER)
+def test_where_backward_bounds_cost_next_to_nothing_nothing_is_tried():
+    problem = problem_with((3, 4))
+    assert not forward_pays(problem, None, 1e-4, NEVER)
+
+
+def test_a_search_chooses_by_what_its_own_backward_bounds_took(monkeypatch):
+    told: list[float] = []
+    monkeypatch.setattr(by_inputs, "forward_pays", lambda problem, forward, dear, deadline: told.append(dear))
+    network = lattice(16)
+    result = search(question(network, greatest(network) + 0.01), by_units=False)
+    assert len(result.proof.tree) > 1
+    [dear] = told
+    assert dear > 0.0
 
 
 def test_a_problem_without_rows_has_nothing_to_choose():
     network = dense(np.random.default_rng(0))
     problem = problem_of(network, Box(np.zeros(3), np.ones(3), [[Half([0.0, 0.0], 0.5, [1.0, 0.0, 0.0])]]))
     assert not problem.rows_of_case.any()
-    assert not forward_pays(problem, Forward(network), NEVER)
+    assert not forward_pays(problem, Forward(network), 1.0, NEVER)

@@ -9,11 +9,12 @@ size that a search works with.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.bounds.backward import bound_outputs, bound_units
+from ivan.bounds.backward import bound_outputs
 from ivan.bounds.domains import Domains
 from ivan.bounds.enclosure import Enclosure, enclose
 from ivan.bounds.forward import Forward
@@ -23,66 +24,60 @@ from ivan.problem import Problem
 
 Array = NDArray[np.float64]
 
-BOXES, SCALE = 8, 0.25
-"""Boxes that are tried, and their width as a share of the region's."""
+MOST_BOXES, SCALE = 8, 0.25
+"""Boxes that are tried at most, and their width as a share of the region's."""
+
+NOTICEABLE = 0.002
+"""Seconds that backward bounds of a box must take for a choice to be worth its time."""
 
 FASTER = 16.0
-"""How many times cheaper forward bounds must be for the comparison to be worth its time."""
+"""How many times cheaper forward bounds must be to be considered."""
 
-AFFORDABLE = 0.5
-"""Seconds that the comparison may take; where it cannot be made in that, the cheaper bounds are taken."""
+TRIAL, AFFORDABLE = 0.15, 0.5
+"""Seconds of backward passes that are tried, and that a single one may take; beyond that, cheaper bounds are taken."""
 
 ORDER = 1.5
 """Order of convergence that is assumed."""
 
-SAMPLE_ROWS = 64
 
-
-def forward_pays(problem: Problem, forward: Forward, deadline: Deadline) -> bool:
+def forward_pays(problem: Problem, forward: Forward, dear: float, deadline: Deadline) -> bool:
     """Whether a search over inputs does better on forward bounds.
 
     Args:
         problem: the problem.
         forward: forward bounds of its network.
+        dear: seconds that backward bounds of a box were seen to take.
         deadline: checked between sweeps.
 
     Raises:
         OutOfTime: the deadline passed.
     """
     network = problem.network
-    if not problem.rows_of_case.any():
+    if dear < NOTICEABLE or not problem.rows_of_case.any():
         return False
     wide = max(problem.regions, key=lambda region: len(region.free))
     random, width = np.random.default_rng(0), (wide.upper - wide.lower) * SCALE
-    lower = wide.lower + random.random((BOXES, network.inputs)) * (wide.upper - wide.lower - width)
+    count = int(np.clip(TRIAL / dear, 1, MOST_BOXES))
+    lower = wide.lower + random.random((count, network.inputs)) * (wide.upper - wide.lower - width)
     boxes = Domains.boxes(lower, np.minimum(lower + width, wide.upper), len(network.layers))
-    forward.enclose(boxes, deadline)
-    began = time.monotonic()
+    # an interval sweep is three products through each map, a forward one two per column and one more
+    sweep = _seconds(lambda: enclose(network, boxes, refresh=False, deadline=deadline)) / count
+    if dear < FASTER * sweep * (2 * len(wide.free) + 3) / 3:
+        return False
     quick = forward.enclose(boxes, deadline)
-    cheap = (time.monotonic() - began) / BOXES
-    dear = _backward_seconds(quick, deadline) / BOXES
+    cheap = _seconds(lambda: forward.enclose(boxes, deadline)) / count
     if dear < FASTER * cheap:
         return False
-    count = min(BOXES, int(AFFORDABLE / dear))
-    if not count:
+    if dear > AFFORDABLE:
         return True
-    tight = enclose(network, boxes.take(np.arange(count)), deadline=deadline)
-    looseness = _gap(problem, quick)[:count] / _gap(problem, tight)
+    looseness = _gap(problem, quick) / _gap(problem, enclose(network, boxes, deadline=deadline))
     return bool(np.median(looseness) ** (len(wide.free) / ORDER) < dear / cheap)
 
 
-def _backward_seconds(enclosure: Enclosure, deadline: Deadline) -> float:
-    """Seconds that backward bounds of all unstable units would take, from those of some."""
-    network, seconds = enclosure.network, 0.0
-    for k, layer in enumerate(network.layers):
-        owner, unit = np.nonzero(enclosure.unstable[k])
-        if not len(owner) or all(source == 0 for source, _ in layer.affine.terms):
-            continue
-        step = -(-len(owner) // SAMPLE_ROWS)
-        began = time.monotonic()
-        bound_units(enclosure, layer.affine, k, owner[::step], unit[::step], deadline)
-        seconds += (time.monotonic() - began) * len(owner) / len(owner[::step])
-    return seconds
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
 
 
 def _gap(problem: Problem, enclosure: Enclosure) -> Array:

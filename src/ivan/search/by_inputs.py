@@ -59,23 +59,20 @@ class ByInputs:
         self._ascent = Ascent(Model(work.network))
         self._reach = FIRST_REACH
         self._forward, self._refresh = Forward(work.network), Refresh.BACKWARD
+        self._chosen = False
 
     @property
     def model(self) -> Model:
         """The network on columns, for attacks."""
         return self._ascent.model
 
-    def start(self) -> None:
-        """Chooses the bounds that boxes get."""
-        work = self._work
-        if forward_pays(work.problem, self._forward, work.deadline):
-            self._refresh = Refresh.FORWARD
-            if work.seed.untouched:
-                work.seed = work.seed.bounded_by(Refresh.FORWARD)
-                work.tree.column("refresh")[:] = Refresh.FORWARD
-
     def prepare(self) -> None:
-        """Nothing: boxes need no preparation."""
+        """Once the first boxes have not all been closed at once, chooses the bounds that others get."""
+        work = self._work
+        if not self._chosen and work.statistics.domains:
+            self._chosen = True
+            if forward_pays(work.problem, self._forward, work.paces.planting.each, work.deadline):
+                self._refresh = Refresh.FORWARD
 
     def bounded(self, chunk: Chunk) -> Enclosure:
         """Bounds of a batch: its own where they are known."""

@@ -89,7 +89,6 @@ class Search:
         """Searches until the property is decided, the deadline, or nothing more can be done."""
         work = self._work
         try:
-            self._strategy.start()
             plant(work)
             while self._going:
                 self._strategy.prepare()
