@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent / "src" / "ivan"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "verdict", "digest", "deadline"),
+    ("partner",),
     ("network", "vnnlib", "proof", "options"),
     ("problem",),
     ("bounds",),

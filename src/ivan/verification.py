@@ -1,6 +1,6 @@
 """One query, start to end.
 
-    read -> look up -> replay what is stored -> attack -> search -> answer -> save
+    read -> look up -> attack a little -> replay what is stored -> attack -> search -> answer -> save
 
 The answer is handed to the listener before anything is saved. Every way to an answer ends in one of two places:
 `unsat` rests on certificates that held in a rigorous pass on this very model and cover every case of every region, or
@@ -34,6 +34,9 @@ from ivan.proof import Proof, Witness
 from ivan.search import Search, Seed, Statistics
 from ivan.verdict import Verdict
 from ivan.vnnlib import Query, read_query
+
+FIRST_RESTARTS = 8
+"""Starting points of the attack that comes before a replay."""
 
 
 class Listener:
@@ -222,7 +225,11 @@ class _Verification:
             if self._memory is not None and not fresh:
                 if self._old_witness():
                     return Verdict.SAT
-                reused = self._reused(named) if base is not None else self._reused(self._best_base())
+                chosen = named if base is not None else self._best_base()
+                # an update that breaks the property is often found out long before its old proof is replayed
+                if chosen is not None and self._attacked(min(FIRST_RESTARTS, self._options.attack_restarts)):
+                    return Verdict.SAT
+                reused = self._reused(chosen)
                 if reused is not None:
                     if reused.witness is not None:
                         self._outcome.witness = reused.witness
@@ -231,7 +238,7 @@ class _Verification:
                         self._outcome.proof = reused.seed.proof
                         return Verdict.UNSAT
                     seed = reused.seed
-            if self._attacked():
+            if self._attacked(self._options.attack_restarts):
                 return Verdict.SAT
             return self._searched(seed)
         except OutOfTime:
@@ -303,12 +310,12 @@ class _Verification:
         outcome.base_leaves, outcome.reused_leaves = reused.leaves, reused.leaves_held
         return reused
 
-    def _attacked(self) -> bool:
+    def _attacked(self, restarts: int) -> bool:
         with self._phase("attack"):
             points, regions = attack(
                 self._problem,
                 Columns(self._problem.network),
-                restarts=self._options.attack_restarts,
+                restarts=restarts,
                 steps=self._options.attack_steps,
                 rng=self._rng,
                 deadline=self._deadline,

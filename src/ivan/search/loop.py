@@ -27,6 +27,7 @@ from ivan.bounds import parallel
 from ivan.bounds.replay import check_fit, uncovered
 from ivan.deadline import Deadline, OutOfTime
 from ivan.errors import InternalError
+from ivan.partner import Partner
 from ivan.problem import Problem
 from ivan.proof import Certificates, Ragged
 from ivan.proof.certificate import WEIGHT_COLUMNS
@@ -35,7 +36,7 @@ from ivan.search.by_inputs import ByInputs
 from ivan.search.by_units import ByUnits
 from ivan.search.frontier import Chunk, Frontier, merged
 from ivan.search.planting import plant
-from ivan.search.sharing import Findings, Partner, Rounds, absorb, gather
+from ivan.search.sharing import Findings, Rounds, absorb, gather
 from ivan.search.terms import SearchResult, Seed, Statistics
 from ivan.search.workspace import Workspace
 from ivan.verdict import Verdict

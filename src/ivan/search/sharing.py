@@ -1,32 +1,22 @@
 """Two processes share a search: each takes half of the frontier, and after a while they put together what they found.
 
-Threads are of little use here: the kernels are short, and between them the interpreter lets only one thread go on
-(measured in docs/performance.md). A forked process starts with everything the search knows, at the price of a few
-milliseconds; all it has to send back is what is new. A round ends when its time is up or one of the two has nothing
-left to do; what is open then is shared out anew. Numbers of new nodes are moved behind the other process's own.
-
-Where a process cannot be forked, the search goes on alone.
+A round ends when its time is up or one of the two has nothing left to do; what is open then is shared out anew. Numbers
+of new nodes are moved behind the other process's own. Where a process cannot be forked, the search goes on alone.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import multiprocessing
-import os
-import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.deadline import Deadline, OutOfTime
+from ivan.deadline import OutOfTime
+from ivan.partner import possible
 from ivan.proof import Certificates, Refinements, Witness
 from ivan.search.frontier import Chunk
 from ivan.search.pace import Paces
@@ -102,11 +92,6 @@ class Findings:
         )
 
 
-def possible() -> bool:
-    """Can this process be forked?"""
-    return hasattr(os, "fork") and sys.platform != "darwin"
-
-
 COUNTERS = ("domains", "closed", "splits", "programs", "ascents", "deepened", "undecided")
 CHANGING = ("state", "bound", "refresh")
 
@@ -169,94 +154,6 @@ def absorb(work: Workspace, found: Findings) -> None:
     work.candidates.witness = work.candidates.witness or found.witness
     if found.out_of_time:
         raise OutOfTime
-
-
-PATIENCE, GRACE = 0.1, 0.3
-"""Seconds between looks at the clock while the other process is waited for, and that it has behind the deadline."""
-
-
-class Partner:
-    """The other process of a round.
-
-    Args:
-        work: run there; told whether to stop, it returns its findings.
-    """
-
-    def __init__(self, work: Callable[[Callable[[], bool]], Findings]) -> None:
-        self._connection, theirs = multiprocessing.Pipe()
-        parent = os.getpid()
-        self._ended = False
-        self._pid = os.fork()
-        if self._pid == 0:
-            try:
-                self._connection.close()
-                _run(work, theirs, parent)
-            finally:  # whatever happens: never back into the program that it was forked from
-                os._exit(1)
-        theirs.close()
-
-    @property
-    def ready(self) -> bool:
-        """It has ended, or is about to."""
-        return self._connection.poll()
-
-    def stop(self) -> None:
-        """Tells it to come to an end."""
-        with contextlib.suppress(OSError):
-            self._connection.send(None)
-
-    def findings(self, deadline: Deadline) -> Findings | None:
-        """What it found; None when it died, or does not answer in time.
-
-        Args:
-            deadline: a little behind it nothing is waited for any more.
-        """
-        found: Findings | None = None
-        try:
-            while not self._connection.poll(PATIENCE):
-                if deadline.passed and not self._connection.poll(GRACE):
-                    break
-            else:
-                found = self._connection.recv()
-        except (EOFError, OSError):
-            found = None
-        self.end()
-        return found
-
-    def end(self) -> None:
-        """Ends it by force, if it has not ended by itself."""
-        if self._ended:
-            return
-        self._ended = True
-        self._connection.close()
-        with contextlib.suppress(ProcessLookupError, ChildProcessError):
-            os.kill(self._pid, signal.SIGKILL)
-            os.waitpid(self._pid, 0)
-
-
-def _run(work: Callable[[Callable[[], bool]], Findings], connection: Connection, parent: int) -> None:
-    """In the new process: works, sends, and ends without ever returning to the program it was forked from."""
-    code = 1
-    try:
-        _die_with_parent()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
-        signal.set_wakeup_fd(-1)
-        if os.getppid() == parent:
-            found = work(lambda: connection.poll() or os.getppid() != parent)
-            connection.send(found)
-            code = 0
-    except BaseException:
-        pass  # the parent searches what is missing
-    finally:
-        os._exit(code)
-
-
-def _die_with_parent() -> None:
-    """On Linux: the kernel kills this process when the other one ends, however it ends."""
-    if sys.platform.startswith("linux"):
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 class Rounds:

@@ -1,0 +1,63 @@
+"""Does a proof speak about a problem, and do the certificates that hold cover all of it?"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivan.problem import Problem
+from ivan.proof import Proof
+
+Index = NDArray[np.int64]
+
+
+def check_fit(problem: Problem, proof: Proof) -> None:
+    """Does the proof speak about this problem's regions, cases, inputs and units?
+
+    Raises:
+        ProofError: saying where it does not fit.
+    """
+    network = problem.network
+    sizes = [layer.size if layer.activation.split_points else 0 for layer in network.layers]
+    proof.tree.check(len(problem.regions), network.inputs, sizes)
+    proof.certificates.check(len(proof.tree), problem.rows_of_case)
+    proof.refinements.check(proof.tree, sizes)
+
+
+def uncovered(problem: Problem, proof: Proof, held: NDArray[np.bool_]) -> tuple[Index, Index]:
+    """Pairs (leaf, case) that no certificate that holds, at the leaf or above it, excludes.
+
+    64 cases at a time are one bit each of a word per node, handed down from parents to children.
+    """
+    tree, certificates = proof.tree, proof.certificates
+    region, depth = tree.region(), tree.depth()
+    levels = [np.flatnonzero(depth == level) for level in range(1, int(depth.max(initial=0)) + 1)]
+    position = np.zeros(len(problem.cases), np.int64)
+    most = 0
+    for members in problem.cases_of:
+        position[list(members)] = np.arange(len(members))
+        most = max(most, len(members))
+    sizes = np.array([len(members) for members in problem.cases_of], np.int64)
+    case_region = np.array([case.region for case in problem.cases], np.int64)
+    # a certificate about another region's case says nothing here
+    usable = held & (case_region[certificates.case] == region[certificates.node]) if len(held) else held
+    leaves, found = tree.leaves, []
+    for start in range(0, most, 64):
+        mask = np.zeros(len(tree), np.uint64)
+        place = position[certificates.case] - start
+        here = usable & (place >= 0) & (place < 64)
+        np.bitwise_or.at(mask, certificates.node[here], np.uint64(1) << place[here].astype(np.uint64))
+        for level in levels:
+            mask[level] |= mask[tree.parent[level]]
+        bits = np.clip(sizes[region[leaves]] - start, 0, 64)
+        for bit in range(int(bits.max(initial=0))):
+            missing = (bits > bit) & ((mask[leaves] >> np.uint64(bit)) & np.uint64(1) == 0)
+            found.append((leaves[missing], np.full(int(missing.sum()), start + bit)))
+    if not found:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    leaf, place = np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    flat = np.concatenate([np.array(members, np.int64) for members in problem.cases_of])
+    case = flat[offsets[region[leaf]] + place]
+    order = np.lexsort((case, leaf))
+    return leaf[order], case[order]

@@ -1,0 +1,206 @@
+"""A replay that two processes share finds what a lonely one finds, whatever becomes of the other process."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.engine import EXACT, Array, Patience, random_certificates, random_problem, random_tree
+
+from ivan.bounds.parallel import set_threads, threads
+from ivan.bounds.replay import Replayed, replay, walk
+from ivan.bounds.replay.walk import _Walk
+from ivan.deadline import OutOfTime
+from ivan.problem import Problem
+from ivan.proof import Proof
+
+SEEDS = st.integers(0, 2**32 - 1)
+CLOSE = 1e-9
+
+
+@contextmanager
+def shared() -> Iterator[list[int]]:
+    """Two processes share a replay as soon as something can be divided; gives the processes that are started."""
+    fork, started = os.fork, []
+
+    def spy() -> int:
+        pid = fork()
+        if pid:
+            started.append(pid)
+        return pid
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(walk, "WORTH_SHARING", -1.0)
+        patch.setattr(walk, "batch_size", lambda network: 3)
+        patch.setattr(os, "fork", spy)
+        set_threads(2)
+        try:
+            yield started
+            assert threads() == 2
+        finally:
+            set_threads(1)
+    for pid in started:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def example(seed: int, kind: str = "dense", splits: int = 25) -> tuple[Problem, Proof]:
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, EXACT[kind](rng), cases=3, boxes=2, radius=0.5)
+    tree = random_tree(rng, problem, splits)
+    return problem, Proof(tree, random_certificates(rng, problem, tree, 80))
+
+
+def assert_same(found: Replayed, expected: Replayed) -> None:
+    np.testing.assert_allclose(found.bound, expected.bound, rtol=CLOSE, atol=CLOSE)
+    decided = np.abs(expected.bound) > CLOSE
+    np.testing.assert_array_equal(found.holds[decided], expected.holds[decided])
+    if decided.all():
+        np.testing.assert_array_equal(found.leaf, expected.leaf)
+        np.testing.assert_array_equal(found.case, expected.case)
+        nodes = [sorted(n for part, _ in r.domains for n in part.tolist()) for r in (found, expected)]
+        assert nodes[0] == nodes[1]
+
+
+@pytest.mark.parametrize("kind", sorted(EXACT))
+@settings(max_examples=5, deadline=None, derandomize=True)
+@given(seed=SEEDS)
+def test_two_find_what_one_finds(kind, seed):
+    problem, proof = example(seed, kind)
+    alone = replay(problem, proof)
+    with shared() as started:
+        together = replay(problem, proof)
+    assert started
+    assert_same(together, alone)
+
+
+def test_parts_are_divided_evenly_and_completely():
+    problem, proof = example(0)
+    lonely = _Walk(problem, proof, Patience(1000), None, None)
+    lonely._step()
+
+    def nodes() -> list[int]:
+        return sorted(n for part in lonely._stack for n in part.nodes.tolist())
+
+    def pending() -> list[int]:
+        return [int(n) for counts in lonely._pending() for n in counts]
+
+    before, counts = nodes(), pending()
+    theirs = lonely._half()
+    mine, kept = nodes(), sum(pending())
+    assert sorted(mine + [n for part in theirs for n in part.nodes.tolist()]) == before
+    assert abs(kept - (sum(counts) - kept)) <= max(counts)
+
+
+def ended_by(fault: Callable[[], None]) -> Callable[..., Any]:
+    """The other process's part, that ends in a fault after its first batch."""
+    original = _Walk._apart
+
+    def apart(self: _Walk, theirs: list[Any], stop: Callable[[], bool]) -> Any:
+        steps = iter(range(1))
+
+        def counted() -> bool:
+            if next(steps, None) is None:
+                fault()
+            return False
+
+        found = original(self, theirs, counted)
+        fault()
+        return found
+
+    return apart
+
+
+def exits() -> None:
+    os._exit(3)
+
+
+def is_killed() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def raises() -> None:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("fault", [exits, is_killed, raises])
+def test_a_partner_that_dies_loses_nothing(monkeypatch, fault):
+    problem, proof = example(1)
+    alone = replay(problem, proof)
+    monkeypatch.setattr(_Walk, "_apart", ended_by(fault))
+    with shared() as started:
+        together = replay(problem, proof)
+    assert len(started) == 1
+    assert_same(together, alone)
+
+
+def test_where_no_process_can_be_started_one_goes_on_alone(monkeypatch):
+    problem, proof = example(1)
+    alone = replay(problem, proof)
+
+    def refused() -> int:
+        raise BlockingIOError("no processes left")
+
+    with shared():
+        monkeypatch.setattr(os, "fork", refused)
+        together = replay(problem, proof)
+    assert_same(together, alone)
+
+
+@pytest.mark.parametrize("where", ["here", "there"])
+def test_a_counterexample_of_either_ends_the_replay(where):
+    problem, proof = example(2)
+    parent = os.getpid()
+    absorbed: list[Any] = []
+    absorb = _Walk._absorb
+
+    def listen(corner: Array, case: Array) -> bool:
+        # what the other process says it has found is tried once more here
+        return bool(absorbed) if where == "there" and os.getpid() == parent else where == "here" or not absorbed
+
+    def absorbing(self: _Walk, found: Any) -> None:
+        absorbed.append(found.hit)
+        absorb(self, found)
+
+    with shared() as started, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_Walk, "_absorb", absorbing)
+        result = replay(problem, proof, on_failure=listen)
+    assert result.stopped
+    assert not result.complete
+    if where == "there":
+        assert started
+        assert absorbed[0] is not None
+
+
+def test_the_deadline_ends_both():
+    problem, proof = example(3)
+    with shared() as started, pytest.raises(OutOfTime):
+        replay(problem, proof, Patience(12))
+    assert started
+
+
+def test_progress_counts_what_the_partner_tried():
+    problem, proof = example(4)
+    told: list[tuple[int, int]] = []
+    with shared() as started:
+        result = replay(problem, proof, progress=lambda tried, held: told.append((tried, held)))
+    assert started
+    assert told[-1] == (len(proof.certificates), int(result.holds.sum()))
+    assert told == sorted(told)
+
+
+def test_memory_set_aside_for_bounds_is_shared(monkeypatch):
+    problem, proof = example(5)
+    numbers = sum(2 * layer.size for layer in problem.network.layers)
+    monkeypatch.setattr(walk, "KEPT_NUMBERS", 6 * numbers)
+    with shared() as started:
+        result = replay(problem, proof)
+    assert started
+    assert 0 < sum(len(part) for part, _ in result.domains) <= 6 + 3
