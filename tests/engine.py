@@ -453,6 +453,11 @@ def deployed(network: Network) -> Callable[[Array], Array]:
     return lambda x: network(x[None, :])[0]
 
 
+def never_confirmed(x: Array) -> Array:
+    """A deployed model that confirms no counterexample, so that every certificate is tried."""
+    return np.full(2, np.nan)
+
+
 def eager(patch: pytest.MonkeyPatch, *, programs: int = 0) -> None:
     """Searches with unit splits do on small networks what they do on large ones, whatever the clock says.
 

@@ -22,6 +22,25 @@ class Options:
     timeout: float | None = _knob(None, "Wall clock of the whole command in seconds, start-up included.", minimum=0.0)
     threads: int = _knob(0, "Threads of the search; 0 takes all processors.", minimum=0, maximum=256)
     seed: int = _knob(0, "Seed of everything random.", minimum=0, proof=True)
+    incremental: str = _knob(
+        "reuse,transfer",
+        "What to take over from an old proof: reuse (its tree), transfer (its certificates), prune (drop weak splits "
+        "first), reorder (choose weak decisions last); or none.",
+        proof=True,
+    )
+    alpha: float = _knob(
+        0.25,
+        "With reorder: weight of the score at hand, against what was observed.",
+        minimum=0.0,
+        maximum=1.0,
+        proof=True,
+    )
+    theta: float = _knob(
+        0.001,
+        "With reorder and prune: improvement, relative to the root's bound, below which a split is weak.",
+        minimum=0.0,
+        proof=True,
+    )
     attack_restarts: int = _knob(64, "Starting points of the first attack.", minimum=0, maximum=1_000_000)
     attack_steps: int = _knob(20, "Gradient steps from each of them.", minimum=0, maximum=1_000_000)
 

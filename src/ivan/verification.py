@@ -25,6 +25,7 @@ from ivan.bounds.columns import Model as Columns
 from ivan.deadline import NEVER, Deadline, OutOfTime
 from ivan.errors import ProofError
 from ivan.incremental.reuse import Reused, reuse
+from ivan.incremental.techniques import Techniques
 from ivan.memory import Base, Memory, load_store
 from ivan.network.onnx_reader import Model, read_model
 from ivan.network.reference import Runtime, self_check
@@ -134,6 +135,7 @@ def verify(
 
     Raises:
         InputError: model or query cannot be used, or do not fit each other.
+        ValueError: the options name an unknown technique.
     """
     chosen = options or Options()
     run = _Verification(chosen, listener or Listener(), deadline if timeout is None else deadline.sooner(timeout))
@@ -151,6 +153,7 @@ class _Verification:
         self._options, self._listener, self._deadline = options, listener, deadline
         self._began = time.monotonic()
         self._rng = np.random.default_rng(options.seed)
+        self._techniques = Techniques.of(options.incremental, options.alpha, options.theta)
         self._outcome = Outcome(Verdict.UNKNOWN)
         self._memory: Memory | None = None
         self._runtime: Runtime | None = None
@@ -301,6 +304,7 @@ class _Verification:
                     self._run_model,
                     self._deadline,
                     lambda tried, held: self._listener.replayed(tried, held, total),
+                    self._techniques,
                 )
         except ProofError as error:
             self._listener.warned(f"the proof of run {chosen.run.id} is not used: {error.message}", error.hint)

@@ -181,6 +181,16 @@ def test_fresh_searches_again_and_recheck_replays(ivan: Shell) -> None:
     assert replayed["reused_leaves"] == fresh["leaves"]
 
 
+@pytest.mark.parametrize("names", ["reuse", "reuse,prune", "reorder", "reuse,reorder,prune,transfer", "none"])
+def test_what_is_taken_over_from_an_old_proof_can_be_chosen(ivan: Shell, here: Path, names: str) -> None:
+    ivan.verify("model.onnx", "holds.vnnlib")
+    (here / "next.onnx").write_bytes(nudged(small(), 1e-4))
+    new = ivan.report("next.onnx", "holds.vnnlib", "--incremental", names, "--theta", "0.01", "--alpha", "0.5")
+    assert new["verdict"] == "unsat"
+    assert (new["reused_leaves"] > 0) == ("transfer" in names)
+    assert (new["domains"] > 0) == ("transfer" not in names)
+
+
 def test_a_base_is_named_by_file_or_digest(ivan: Shell, here: Path) -> None:
     old = ivan.report("model.onnx", "holds.vnnlib")
     for number, base in enumerate(("model.onnx", old["network_digest"][:10])):

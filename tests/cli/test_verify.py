@@ -159,7 +159,8 @@ def test_help_version_and_name_go_to_stdout(ivan: Shell) -> None:
     assert {"verify", "cache"} <= {line.split()[0] for line in done.out.splitlines() if line.strip()}
     options = ivan.verify("--help").out
     for option in ("--network", "--timeout", "--store", "--no-store", "--fresh", "--base", "--witness", "--json",
-                   "--recheck", "--threads", "--seed", "--quiet", "--verbose", "--no-progress"):  # fmt: skip
+                   "--recheck", "--incremental", "--alpha", "--theta", "--threads", "--seed", "--quiet", "--verbose",
+                   "--no-progress"):  # fmt: skip
         assert option in options
 
 

@@ -11,7 +11,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.engine import (
     EXACT,
-    Array,
     Box,
     Half,
     Patience,
@@ -21,6 +20,7 @@ from tests.engine import (
     eager,
     hard_problem,
     left_open,
+    never_confirmed,
     points,
     problem_of,
     random_certificates,
@@ -43,11 +43,6 @@ from ivan.verdict import Verdict
 
 SEEDS = st.integers(0, 2**32 - 1)
 FEW_SEARCHES = settings(max_examples=10, deadline=None, derandomize=True)
-
-
-def nothing(x: Array) -> Array:
-    """A deployed model that confirms no counterexample, so that every certificate is tried."""
-    return np.full(2, np.nan)
 
 
 def perturbed(rng: Rng, network: Network, size: float) -> Network:
@@ -150,7 +145,7 @@ def assert_seed(problem: Problem, proof: Proof, reused: Reused) -> None:
 def test_on_the_same_network_a_proof_is_complete(by_units, seed):
     rng = np.random.default_rng(seed)
     problem, proof = proved(rng, dense(rng), by_units=by_units)
-    reused = reuse(problem, proof, nothing, NEVER)
+    reused = reuse(problem, proof, never_confirmed, NEVER)
     assert reused.complete == proof.complete
     assert reused.leaves_held == reused.leaves - len(proof.tree.open)
 
@@ -168,7 +163,7 @@ def test_hostile_certificates_never_make_a_wrong_unsat(kind, by_units, seed):
     proof = Proof(
         replace(tree, state=state), random_certificates(rng, problem, tree, 20, lambda n: 10 * rng.standard_normal(n))
     )
-    reused = reuse(problem, proof, nothing, NEVER)
+    reused = reuse(problem, proof, never_confirmed, NEVER)
     assert_seed(problem, proof, reused)
     verdict = Verdict.UNSAT
     if not reused.complete:
@@ -204,8 +199,8 @@ def test_a_margin_that_is_claimed_is_not_believed(seed):
     tree = random_tree(rng, problem, 4)
     claims = random_certificates(rng, problem, tree, 15)
     boastful = replace(claims, margin=np.full(len(claims), np.inf))
-    one = reuse(problem, Proof(tree, claims), nothing, NEVER)
-    other = reuse(problem, Proof(tree, boastful), nothing, NEVER)
+    one = reuse(problem, Proof(tree, claims), never_confirmed, NEVER)
+    other = reuse(problem, Proof(tree, boastful), never_confirmed, NEVER)
     np.testing.assert_array_equal(one.seed.leaf, other.seed.leaf)
     np.testing.assert_array_equal(one.seed.case, other.seed.case)
 
@@ -218,7 +213,7 @@ def test_the_leaf_that_misses_by_most_comes_last(seed):
     tree = random_tree(rng, problem, 8)
     claims = random_certificates(rng, problem, tree, len(tree.leaves))
     claims = replace(claims, node=tree.leaves.astype(np.int32))
-    seed_of = reuse(problem, Proof(tree, claims), nothing, NEVER).seed
+    seed_of = reuse(problem, Proof(tree, claims), never_confirmed, NEVER).seed
     holds, bound = tried(problem, tree, claims)
     miss = {int(node): bound[i] for i, node in enumerate(claims.node) if not holds[i]}
     order = [miss[leaf] for leaf in seed_of.leaf.tolist()]
@@ -231,15 +226,15 @@ def test_a_proof_of_something_else_is_refused():
     proof = Proof(random_tree(rng, problem, 6, inputs=False), Certificates.none())
     two = random_problem(rng, problem.network, boxes=2)
     with pytest.raises(ProofError, match="one root per region"):
-        reuse(two, proof, nothing, NEVER)
+        reuse(two, proof, never_confirmed, NEVER)
     narrow = dense(rng, (3, 1, 2))
     with pytest.raises(ProofError, match="not there"):
-        reuse(build_problem(problem.query, narrow), proof, nothing, NEVER)
+        reuse(build_problem(problem.query, narrow), proof, never_confirmed, NEVER)
     fewer = random_problem(rng, problem.network, cases=1)
     claims = random_certificates(rng, problem, proof.tree, 5)
     claims = replace(claims, case=np.ones(5, np.int32))
     with pytest.raises(ProofError, match="case that is not there"):
-        reuse(fewer, Proof(proof.tree, claims), nothing, NEVER)
+        reuse(fewer, Proof(proof.tree, claims), never_confirmed, NEVER)
 
 
 def test_an_input_split_proof_transfers_to_another_architecture():
@@ -247,19 +242,19 @@ def test_an_input_split_proof_transfers_to_another_architecture():
     problem, proof = proved(rng, dense(rng), by_units=False)
     assert len(proof.tree) > 1
     other = build_problem(problem.query, dense(rng, (3, 2, 2)))
-    assert_seed(other, proof, reuse(other, proof, nothing, NEVER))
+    assert_seed(other, proof, reuse(other, proof, never_confirmed, NEVER))
 
 
 def test_reuse_ends_at_the_deadline():
     rng = np.random.default_rng(0)
     problem, proof = proved(rng, dense(rng), by_units=False)
     with pytest.raises(OutOfTime):
-        reuse(problem, proof, nothing, Patience(0))
+        reuse(problem, proof, never_confirmed, Patience(0))
 
 
 def test_a_proof_without_certificates_seeds_every_leaf():
     rng = np.random.default_rng(0)
     problem, proof = proved(rng, dense(rng), by_units=False)
-    reused = reuse(problem, Proof(proof.tree, Certificates.none()), nothing, NEVER)
+    reused = reuse(problem, Proof(proof.tree, Certificates.none()), never_confirmed, NEVER)
     assert len(reused.seed.leaf) == 2 * len(proof.tree.leaves)
     assert reused.leaves_held == 0

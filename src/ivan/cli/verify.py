@@ -30,6 +30,13 @@ _MODEL_SUFFIXES = (".onnx", ".onnx.gz")
 _QUERY_SUFFIXES = (".vnnlib", ".vnnlib.gz")
 
 
+def _no_nan(_: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """Ranges let NaN pass."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("nan is not a number", param=parameter)
+    return value
+
+
 def _number(name: str, kind: type, **more: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """An option of the table in options.py."""
     facts = knob(name)
@@ -41,6 +48,7 @@ def _number(name: str, kind: type, **more: Any) -> Callable[[Callable[..., Any]]
         default=facts["default"],
         help=facts["help"],
         show_default=facts["default"] is not None,
+        callback=_no_nan,
         **more,
     )
 
@@ -54,6 +62,15 @@ def _number(name: str, kind: type, **more: Any) -> Callable[[Callable[..., Any]]
 @click.option("--fresh", is_flag=True, help="Ignore what is stored, save what is found.")
 @click.option("--recheck", is_flag=True, help="Replay a stored proof even when this question was answered before.")
 @click.option("--base", metavar="MODEL|DIGEST", help="Start from this version's proof.")
+@click.option(
+    "--incremental",
+    metavar="LIST",
+    default=knob("incremental")["default"],
+    help=knob("incremental")["help"],
+    show_default=True,
+)
+@_number("alpha", float)
+@_number("theta", float)
 @click.option("--witness", type=click.Path(dir_okay=False, path_type=Path), help="Also write the counterexample here.")
 @click.option("--json", "report", metavar="FILE|-", help="Write a report for programs.")
 @_number("threads", int, metavar="N")
@@ -72,6 +89,9 @@ def verify(
     fresh: bool,
     recheck: bool,
     base: str | None,
+    incremental: str,
+    alpha: float,
+    theta: float,
     witness: Path | None,
     report: str | None,
     threads: int,
@@ -96,11 +116,15 @@ def verify(
         raise click.UsageError("--no-store does not go with --store, --base, --recheck or --fresh")
     if quiet and verbose:
         raise click.UsageError("--quiet does not go with --verbose")
-    if timeout is not None and math.isnan(timeout):
-        raise click.UsageError("--timeout nan: a number of seconds is expected")
     if fresh and (base or recheck):
         raise click.UsageError("--fresh does not go with --base or --recheck")
 
+    from ivan.incremental.techniques import Techniques
+
+    try:
+        Techniques.of(incremental, alpha, theta)
+    except ValueError as error:
+        raise click.UsageError(f"--incremental {incremental}: {error}") from None
     for target in (witness, report if report != "-" else None):
         if target is not None:
             check_target(Path(target))
@@ -142,7 +166,9 @@ def verify(
                 base=base,
                 fresh=fresh,
                 recheck=recheck,
-                options=Options(timeout=timeout, threads=threads, seed=seed),
+                options=Options(
+                    timeout=timeout, threads=threads, seed=seed, incremental=incremental, alpha=alpha, theta=theta
+                ),
                 deadline=deadline,
                 listener=talker,
             )

@@ -1,8 +1,9 @@
 """Reuse: the old tree is the new search's first tree (IVAN, section 4.1).
 
-Replay tells which old certificates still hold. What they cover is done; the leaves that they no longer cover are the
-first open domains of the search. The order is by suspicion: a leaf whose certificate misses by most is the likeliest
-to hide a counterexample, so it is searched first.
+Beyond the paper, replay tells which old certificates still hold (transfer). What they cover is done; the leaves that
+they no longer cover are the first open domains of the search. The order is by suspicion: a leaf whose certificate
+misses by most is the likeliest to hide a counterexample, so it is searched first. The tree may lose its weak splits
+first (prune.py), and tell the search which decisions were weak (reorder.py).
 
 A proof is only taken over when it fits: as many regions, inputs and units as the problem has, and a tree whose leaves
 cover every region (`SpecTree.check`).
@@ -11,16 +12,19 @@ cover every region (`SpecTree.check`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ivan.attack.confirm import Run
-from ivan.bounds.replay import Replayed, check_fit, replay
+from ivan.bounds.replay import Replayed, check_fit, replay, uncovered
 from ivan.deadline import Deadline
+from ivan.incremental.prune import prune
+from ivan.incremental.reorder import experience_of
+from ivan.incremental.techniques import DEFAULT, Techniques
 from ivan.problem import Problem
-from ivan.proof import Proof, Witness
+from ivan.proof import Certificates, Proof, Witness
 from ivan.search.candidates import Candidates
 from ivan.search.terms import Seed
 
@@ -32,7 +36,7 @@ class Reused:
     Attributes:
         seed: where the search goes on.
         leaves: leaves of the old proof.
-        leaves_held: those of them in which every case is still excluded.
+        leaves_held: leaves of the seed's tree in which every case is excluded already.
         complete: nothing is left to search: the property holds.
         witness: a counterexample that came up where a certificate failed.
     """
@@ -50,8 +54,9 @@ def reuse(
     run: Run,
     deadline: Deadline,
     progress: Callable[[int, int], None] | None = None,
+    techniques: Techniques = DEFAULT,
 ) -> Reused:
-    """Replays an old proof and makes a seed of it.
+    """Makes the seed of a search out of an old proof.
 
     Where a certificate fails, the corner that minimises its bound is tried as a counterexample at once: an update that
     breaks the property is often found out long before the replay is through.
@@ -62,12 +67,25 @@ def reuse(
         run: the deployed model.
         deadline: when to stop.
         progress: told how many certificates were tried and how many hold.
+        techniques: what is taken over from the proof.
 
     Raises:
         ProofError: the proof does not fit the problem.
         OutOfTime: the deadline passed.
     """
     check_fit(problem, proof)
+    leaves = len(proof.tree.leaves)
+    experience = None
+    if techniques.reorder:
+        experience = experience_of(proof.tree, problem.network, techniques.alpha, techniques.theta)
+    if not techniques.reuse:
+        return Reused(replace(Seed.fresh(problem), experience=experience), leaves, 0, complete=False)
+    if techniques.prune:
+        proof = prune(proof, problem.regions, techniques.theta)
+        check_fit(problem, proof)
+    if not techniques.transfer:
+        seed = replace(_open(problem, proof), experience=experience)
+        return Reused(seed, leaves, 0, complete=not len(seed.leaf))
     candidates = Candidates(problem, run, deadline)
 
     def try_corners(corner: NDArray[np.float64], case: NDArray[np.int64]) -> bool:
@@ -75,9 +93,16 @@ def reuse(
         return candidates.witness is not None
 
     replayed = replay(problem, proof, deadline, progress, try_corners)
-    leaves = len(proof.tree.leaves)
-    failed = len(np.unique(replayed.leaf))
-    return Reused(seed_of(proof, replayed), leaves, leaves - failed, replayed.complete, candidates.witness)
+    held = len(proof.tree.leaves) - len(np.unique(replayed.leaf))
+    seed = replace(seed_of(proof, replayed), experience=experience)
+    return Reused(seed, leaves, held, replayed.complete, candidates.witness)
+
+
+def _open(problem: Problem, proof: Proof) -> Seed:
+    """The old tree, and nothing proved."""
+    nothing = replace(proof, certificates=Certificates.none())
+    leaf, case = uncovered(problem, nothing, np.zeros(0, bool))
+    return Seed(proof.tree.with_open(leaf), nothing.certificates, leaf, case, refinements=proof.refinements)
 
 
 def seed_of(proof: Proof, replayed: Replayed) -> Seed:

@@ -165,7 +165,7 @@ class ByInputs:
 
     def split(self, batch: Batch) -> None:
         """Cuts the boxes that are open in two."""
-        splits = choose_inputs(batch, self._work.rows)
+        splits = choose_inputs(batch, self._work.rows, self._work.experience)
         self._work.set_aside(batch, batch.open[~np.isin(batch.owner[batch.open], splits.node)])
         for chunk in self._work.children(batch, splits):
             self._work.frontier.push(chunk)

@@ -76,7 +76,7 @@ class ByUnits:
 
     def _use(self, work: Workspace) -> None:
         self._ascent = Ascent(Model(work.network))
-        self._ahead = Lookahead(self._ascent, work.rows)
+        self._ahead = Lookahead(self._ascent, work.rows, work.experience)
 
     @property
     def model(self) -> Model:

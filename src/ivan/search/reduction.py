@@ -38,14 +38,15 @@ class Reduction:
 
     Attributes:
         network: the smaller network.
+        keep: the units that stay.
     """
 
     def __init__(self, network: Network, keep: Sequence[Index]) -> None:
-        self._keep = [np.asarray(units, np.int64) for units in keep]
+        self.keep = [np.asarray(units, np.int64) for units in keep]
         self._place = [np.full(layer.size, -1) for layer in network.layers]
-        for place, units in zip(self._place, self._keep, strict=True):
+        for place, units in zip(self._place, self.keep, strict=True):
             place[units] = np.arange(len(units))
-        self.network = reduced(network, self._keep, seconds_on_columns)
+        self.network = reduced(network, self.keep, seconds_on_columns)
 
     @classmethod
     def of(cls, network: Network, chunks: Sequence[Chunk], layer: Index, unit: Index) -> Reduction | None:
@@ -84,8 +85,8 @@ class Reduction:
 
     def _domains(self, domains: Domains) -> Domains:
         assert domains.known is not None
-        known = tuple((low[:, u], high[:, u]) for (low, high), u in zip(domains.known, self._keep, strict=True))
-        split = tuple(None if s is None else s[:, u] for s, u in zip(domains.split, self._keep, strict=True))
+        known = tuple((low[:, u], high[:, u]) for (low, high), u in zip(domains.known, self.keep, strict=True))
+        split = tuple(None if s is None else s[:, u] for s, u in zip(domains.split, self.keep, strict=True))
         return replace(domains, known=known, split=split)
 
     def _parameters(self, parameters: Parameters) -> Parameters:
@@ -138,7 +139,7 @@ class Reduction:
     ) -> NDArray[np.int32]:
         """(N,) the tree's units, in terms of the whole network."""
         result = unit.copy()
-        for k, units in enumerate(self._keep):
+        for k, units in enumerate(self.keep):
             here = (kind == Kind.UNIT) & (layer == k + 1)
             result[here] = units[unit[here]]
         return result
@@ -147,8 +148,8 @@ class Reduction:
         """Claims, in terms of the whole network."""
         return replace(
             certificates,
-            slopes=_mapped(certificates.slopes, self._keep),
-            multipliers=_mapped(certificates.multipliers, self._keep),
+            slopes=_mapped(certificates.slopes, self.keep),
+            multipliers=_mapped(certificates.multipliers, self.keep),
         )
 
 

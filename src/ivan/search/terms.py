@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ivan.bounds.domains import Domains
 from ivan.problem import Problem
 from ivan.proof import Certificates, Proof, Refinements, SpecTree, Witness
+from ivan.search.experience import Experience
 from ivan.verdict import Verdict
 
 Index = NDArray[np.int64]
@@ -26,6 +27,7 @@ class Seed:
         case: (P,) ... and a case that is open there.
         domains: known bounds of some of these leaves, in parts (nodes, their domains).
         refinements: slopes of intermediate bounds in the tree.
+        experience: what splits brought in an earlier proof.
     """
 
     tree: SpecTree
@@ -34,6 +36,7 @@ class Seed:
     case: Index
     domains: tuple[tuple[Index, Domains], ...] = ()
     refinements: Refinements = field(default_factory=Refinements.none)
+    experience: Experience | None = None
 
     @classmethod
     def fresh(cls, problem: Problem) -> Seed:

@@ -50,6 +50,7 @@ class Workspace:
         self.problem, self.seed, self.deadline = problem, seed, deadline
         self.network: Network = problem.network
         self.rows = Rows(problem)
+        self.experience = seed.experience
         self.tree = TreeBuilder(seed.tree)
         self.frontier = Frontier()
         self.certificates: list[Certificates] = [seed.certificates] if len(seed.certificates) else []
@@ -181,6 +182,8 @@ class Workspace:
         self.certificates = []
         self.refinements = [reduction.refinements(r) for r in self.refinements]
         self.frontier.replace(reduction.chunk)
+        if self.experience is not None:
+            self.experience = self.experience.take(reduction.keep)
         self.candidates.use(self.network)
         self.programs = Programs(replace(self.problem, network=self.network), self.rows, live=True)
         return True

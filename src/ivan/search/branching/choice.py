@@ -11,6 +11,7 @@ from ivan.bounds.objective import Rows
 from ivan.proof import Kind
 from ivan.search.batch import Batch
 from ivan.search.branching import clipping, inputs
+from ivan.search.experience import Experience
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -39,7 +40,7 @@ class Splits:
         return Splits(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
-def choose_inputs(batch: Batch, rows: Rows) -> Splits:
+def choose_inputs(batch: Batch, rows: Rows, experience: Experience | None = None) -> Splits:
     """Where to cut each node with an open pair: where that takes most away, else the best axis in the middle."""
     pairs = batch.open
     pair, _, objective = batch.rows(pairs, rows)
@@ -47,6 +48,8 @@ def choose_inputs(batch: Batch, rows: Rows) -> Splits:
     influences = inputs.mixed(batch.row_slopes(pairs), inputs.influence(batch.enclosure, owner, objective))
     lower, upper = batch.enclosure.lower, batch.enclosure.upper
     score = inputs.scores(len(batch.node), owner, influences, lower, upper)
+    if experience is not None:
+        score = experience.of_axes(score)
     node = np.unique(owner)
     node = node[score[node].max(axis=1) > 0.0]
     axis = score[node].argmax(axis=1)

@@ -25,6 +25,7 @@ from ivan.bounds.refine import apply
 from ivan.deadline import Deadline
 from ivan.proof.refinement import Refinements
 from ivan.search.branching import units
+from ivan.search.experience import Experience
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -65,10 +66,11 @@ class Lookahead:
     Args:
         ascent: bounds rows quickly.
         rows: the problem's rows.
+        experience: what splits brought in an earlier proof.
     """
 
-    def __init__(self, ascent: Ascent, rows: Rows) -> None:
-        self._ascent, self._rows = ascent, rows
+    def __init__(self, ascent: Ascent, rows: Rows, experience: Experience | None = None) -> None:
+        self._ascent, self._rows, self._experience = ascent, rows, experience
 
     def shallow(
         self, enclosure: Enclosure, owner: Index, case: Index, parameters: Parameters,
@@ -86,7 +88,8 @@ class Lookahead:
             deadline: checked in every sweep.
         """
         chord, both = units.shallow_scores(enclosure, owner, parameters, arrived)
-        layer, unit, there = units.best([both, chord], parameters.units, [SHALLOW_CANDIDATES] * 2)
+        tables = self._advised([both, chord], parameters)
+        layer, unit, there = units.best(tables, parameters.units, [SHALLOW_CANDIDATES] * 2)
         node, place = np.nonzero(there)
         bounds = np.full((*layer.shape, 2), -np.inf)
         if len(node):
@@ -97,6 +100,12 @@ class Lookahead:
                 np.tile([True, False], len(node)), deadline,
             ).reshape(-1, 2)  # fmt: skip
         return _chosen(layer, unit, bounds, there)[0]
+
+    def _advised(self, tables: list[list[Array]], parameters: Parameters) -> list[list[Array]]:
+        """Scores, revised by experience."""
+        if self._experience is None:
+            return tables
+        return [self._experience.of_units(table, parameters.units) for table in tables]
 
     def deep(
         self, enclosure: Enclosure, owner: Index, case: Index, parameters: Parameters,
@@ -116,7 +125,8 @@ class Lookahead:
         """
         _, both = units.shallow_scores(enclosure, owner, parameters, arrived)
         scores = units.deep_scores(self._ascent, enclosure, owner, parameters, arrived, refinements, 0, deadline)
-        layer, unit, there = units.best([scores, both], parameters.units, [DEEP_CANDIDATES - 1, 1])
+        tables = self._advised([scores, both], parameters)
+        layer, unit, there = units.best(tables, parameters.units, [DEEP_CANDIDATES - 1, 1])
         node, place = np.nonzero(there)
         bounds = np.full((*layer.shape, 2), -np.inf)
         children = _children(
