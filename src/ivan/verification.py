@@ -362,7 +362,11 @@ class _Verification:
                 outcome.witness,
                 options=self._options,
                 seconds=outcome.solve_seconds,
-                statistics={"domains": outcome.statistics.domains, "reused_leaves": outcome.reused_leaves},
+                statistics={
+                    "domains": outcome.statistics.domains,
+                    "reused_leaves": outcome.reused_leaves,
+                    "base_leaves": outcome.base_leaves,
+                },
                 parent=outcome.base_run,
             )
             outcome.save_seconds = time.monotonic() - start

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ivan.cli import cache as command
-from ivan.errors import StoreError
+from ivan.errors import InputError, StoreError
 from ivan.store import NetworkRecord, ProofRecord, ProofStore, PropertyRecord, RunRecord, WitnessRecord
 
 
@@ -50,6 +50,7 @@ def path(tmp_path: Path) -> Path:
             verdict=verdict,
             seconds=seconds,
             parent=parent,
+            statistics={"reused_leaves": 60, "base_leaves": 70} if parent else {},
         )
 
     with ProofStore.open(path) as store:
@@ -130,6 +131,52 @@ def test_a_list_as_json_carries_whole_runs(path: Path) -> None:
     assert runs[0]["network"] == "ab" * 32
 
 
+def test_a_run_is_shown_with_its_lineage(path: Path) -> None:
+    lines = invoke("show", "2", "--store", path).stdout.splitlines()
+    facts = dict(line.split(maxsplit=1) for line in lines[: lines.index("")])
+    assert facts["verdict"].strip() == "timeout"
+    assert facts["leaves"].strip() == "7 (open), 3 splits deep"
+    assert lines[lines.index("") + 1 :] == [
+        "robust_around_picture_seventeen.vnnlib",
+        "├── 1  digits [v2] with a long name.onnx  unsat  75 s  70 leaves",
+        "│   └── 2 *  digits [v2] with a long name.onnx  timeout  67 min  7 leaves (open)  86% of 70 reused",
+        "└── 3  digits [v2] with a long name.onnx  sat  0.25 s",
+    ]
+
+
+def test_the_newest_run_is_shown_by_default_and_json_carries_everything(path: Path) -> None:
+    report = json.loads(invoke("show", "--json", "--store", path).stdout)
+    assert (report["id"], report["verdict"]) == (3, "sat")
+    assert [(run["id"], run["parent"]) for run in report["lineage"]] == [(1, None), (2, 1), (3, None)]
+
+
+def test_only_runs_of_the_same_property_are_relatives(path: Path) -> None:
+    with ProofStore.open(path) as store:
+        network = NetworkRecord(digest="ab" * 32, architecture="cd" * 32, name="n", parameters=1, file_digest="f")
+        other = PropertyRecord(digest="01" * 32, name="other.vnnlib", size=1, inputs=5)
+        asked = RunRecord(network=network.digest, property=other.digest, options="o", version="1.0", verdict="unknown",
+                          seconds=1.0)  # fmt: skip
+        number = store.save(asked, network, other)
+        assert [summary.run.id for summary in store.lineage(number)] == [number]
+        assert [summary.run.id for summary in store.lineage(1)] == [1, 2, 3]
+        assert store.lineage(99) == []
+
+
+def test_a_run_that_is_not_there_is_an_error(path: Path) -> None:
+    with pytest.raises(InputError, match="there is no run 99"):
+        invoke("show", "99", "--store", path)
+
+
+def test_a_damaged_run_is_no_run_and_its_children_stand_by_themselves(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("UPDATE runs SET verdict = 'perhaps' WHERE id = 1")
+    connection.close()
+    with pytest.raises(InputError, match="there is no run 1 that can be read"):
+        invoke("show", "1", "--store", path)
+    assert "├── 2 *" in invoke("show", "2", "--store", path).stdout
+
+
 def test_path_prints_the_location_alone_and_makes_nothing(tmp_path: Path) -> None:
     assert invoke("path").stdout == f"{tmp_path / 'default' / 'proofs.sqlite'}\n"
     assert invoke("path", "--store", tmp_path / "x.sqlite").stdout == f"{tmp_path / 'x.sqlite'}\n"
@@ -139,12 +186,13 @@ def test_path_prints_the_location_alone_and_makes_nothing(tmp_path: Path) -> Non
 
 def test_the_default_store_is_empty_before_its_first_run() -> None:
     assert json.loads(invoke("info", "--json").stdout)["runs"] == 0
-    result = invoke("list")
-    assert (result.stdout, result.stderr) == ("", "nothing is stored yet\n")
+    for name in ("list", "show"):
+        result = invoke(name)
+        assert (result.stdout, result.stderr) == ("", "nothing is stored yet\n")
     assert json.loads(invoke("list", "--json").stdout) == []
 
 
-@pytest.mark.parametrize("name", ["info", "list", "clear"])
+@pytest.mark.parametrize("name", ["info", "list", "show", "clear"])
 def test_a_store_that_was_named_and_is_not_there_is_an_error(tmp_path: Path, name: str) -> None:
     missing = tmp_path / "mistyped.sqlite"
     with pytest.raises(StoreError, match="no proof store there"):
@@ -183,40 +231,3 @@ def test_a_damaged_run_is_named_and_the_others_are_listed(path: Path) -> None:
     result = invoke("list", "--store", path)
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["run", "3", "1"]
     assert result.stderr.startswith(f"warning: {path}: entry 2 is damaged and passed over")
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (0, "0 B"),
-        (999, "999 B"),
-        (1000, "1.0 kB"),
-        (9949, "9.9 kB"),
-        (9951, "10 kB"),
-        (999_499, "999 kB"),
-        (999_500, "1.0 MB"),
-        (52_000_000, "52 MB"),
-        (7_100_000_000, "7.1 GB"),
-        (2_500_000_000_000, "2.5 TB"),
-    ],
-)
-def test_sizes_are_rounded_to_what_people_read(count: int, text: str) -> None:
-    assert command._size(count) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.0, "0.00 s"),
-        (9.994, "9.99 s"),
-        (9.996, "10 s"),
-        (119.4, "119 s"),
-        (119.6, "2 min"),
-        (7169.0, "119 min"),
-        (7171.0, "2 h"),
-        (430_190.0, "119 h"),
-        (430_210.0, "5 days"),
-    ],
-)
-def test_durations_are_rounded_to_what_people_read(seconds: float, text: str) -> None:
-    assert command._duration(seconds) == text

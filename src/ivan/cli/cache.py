@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ivan.cli.lineage import drawn
+from ivan.cli.tables import duration, local, plural, show, size, table
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -41,20 +44,20 @@ def info(location: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(asdict(facts), indent=2, default=_instant))
         return
-    table = _table("", "")
-    table.show_header = False
-    table.add_row("location", facts.location + (" (read-only)" if facts.read_only else ""))
-    table.add_row("size", _size(facts.bytes))
-    table.add_row("networks", str(facts.networks))
-    table.add_row("properties", str(facts.properties))
-    table.add_row("runs", str(facts.runs))
-    table.add_row("proofs", f"{facts.proofs} and {_plural(facts.open_trees, 'open tree')}")
-    table.add_row("counterexamples", str(facts.witnesses))
+    rows = table("", "")
+    rows.show_header = False
+    rows.add_row("location", facts.location + (" (read-only)" if facts.read_only else ""))
+    rows.add_row("size", size(facts.bytes))
+    rows.add_row("networks", str(facts.networks))
+    rows.add_row("properties", str(facts.properties))
+    rows.add_row("runs", str(facts.runs))
+    rows.add_row("proofs", f"{facts.proofs} and {plural(facts.open_trees, 'open tree')}")
+    rows.add_row("counterexamples", str(facts.witnesses))
     if facts.oldest is not None and facts.newest is not None:
-        table.add_row("oldest run", _local(facts.oldest))
-        table.add_row("newest run", _local(facts.newest))
-    table.add_row("schema", facts.revision)
-    _print(table)
+        rows.add_row("oldest run", local(facts.oldest))
+        rows.add_row("newest run", local(facts.newest))
+    rows.add_row("schema", facts.revision)
+    show(rows)
 
 
 @cache.command("list")
@@ -73,26 +76,59 @@ def list_runs(location: str | None, as_json: bool, limit: int, everything: bool)
     if not summaries:
         click.echo("nothing is stored yet", err=True)
         return
-    table = _table("run", "age", "verdict", "time", "leaves", "proof", "from", "property", "network")
+    rows = table("run", "age", "verdict", "time", "leaves", "proof", "from", "property", "network")
     for column in (0, 1, 3, 4, 5, 6):
-        table.columns[column].justify = "right"
+        rows.columns[column].justify = "right"
     now = datetime.now(UTC)
     for summary in summaries:
         run = summary.run
-        table.add_row(
+        rows.add_row(
             str(run.id),
-            _duration((now - run.created).total_seconds(), digits=0),
+            duration((now - run.created).total_seconds(), digits=0),
             run.verdict,
-            _duration(run.seconds),
+            duration(run.seconds),
             "" if run.leaves is None else f"{run.leaves}{' open' if run.open else ''}",
-            _size(summary.proof_bytes) if run.has_proof else "",
+            size(summary.proof_bytes) if run.has_proof else "",
             "" if run.parent is None else str(run.parent),
             summary.property_name,
             f"{summary.network_name} {run.network[:8]}",
         )
-    _print(table)
+    show(rows)
     if total > len(summaries):
         click.echo(f"{len(summaries)} of {total} runs; --all shows every one", err=True)
+
+
+@cache.command("show")
+@click.argument("run", type=click.IntRange(min=1), required=False)
+@store_option
+@json_option
+def show_run(run: int | None, location: str | None, as_json: bool) -> None:
+    """Show one run, by default the newest, and the lineage of its property: which proof grew from which.
+
+    \b
+    ivan cache show
+    ivan cache show 12 --json
+    """  # noqa: D301 - click wants the character, not the two letters
+    from ivan.errors import InputError
+
+    with _open(location) as store:
+        if run is None:
+            newest = store.runs(limit=1)
+            if not newest:
+                click.echo("nothing is stored yet", err=True)
+                return
+            run = newest[0].run.id
+        family = store.lineage(run)
+    chosen = next((summary for summary in family if summary.run.id == run), None)
+    if chosen is None:
+        raise InputError(f"there is no run {run} that can be read", hint="`ivan cache list` shows the runs")
+    if as_json:
+        report = {**_flat(chosen), "lineage": [_flat(summary) for summary in family]}
+        click.echo(json.dumps(report, indent=2, default=_instant))
+        return
+    show(_facts(chosen))
+    click.echo()
+    show(drawn(family, run))
 
 
 @cache.command()
@@ -111,11 +147,11 @@ def clear(location: str | None, yes: bool) -> None:
     """Delete every stored run, proof and counterexample."""
     with _open(location) as store:
         facts = store.info()
-        question = f"Delete {_plural(facts.runs, 'run')} ({_size(facts.bytes)}) from {facts.location}?"
+        question = f"Delete {plural(facts.runs, 'run')} ({size(facts.bytes)}) from {facts.location}?"
         if not yes and not click.confirm(question, err=True):
             click.echo("nothing was deleted", err=True)
             return
-        click.echo(f"deleted {_plural(store.clear(), 'run')} from {facts.location}", err=True)
+        click.echo(f"deleted {plural(store.clear(), 'run')} from {facts.location}", err=True)
 
 
 def _open(location: str | None) -> ProofStore:
@@ -129,24 +165,23 @@ def _warn(message: str) -> None:
     click.echo(f"warning: {message}", err=True)
 
 
-def _table(*headings: str) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in headings:
-        # Where a terminal is too narrow the names fold, down to this width; nothing is cut.
-        name = heading in ("", "property", "network")
-        table.add_column(heading, overflow="fold", no_wrap=not name, min_width=12 if name else None)
-    return table
-
-
-def _print(table: Table) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        console.width = 10_000  # piped, a row is a line, however long
-    console.print(table)
+def _facts(summary: RunSummary) -> Table:
+    run = summary.run
+    rows = table("", "")
+    rows.show_header = False
+    rows.add_row("run", str(run.id))
+    rows.add_row("verdict", run.verdict)
+    rows.add_row("property", f"{summary.property_name} {run.property[:8]}")
+    rows.add_row("network", f"{summary.network_name} {run.network[:8]}")
+    rows.add_row("when", local(run.created))
+    rows.add_row("time", duration(run.seconds))
+    if run.leaves is not None:
+        rows.add_row("leaves", f"{run.leaves:,}{' (open)' if run.open else ''}, {run.depth} splits deep")
+        rows.add_row("proof", size(summary.proof_bytes))
+    for name, value in run.statistics.items():
+        if isinstance(value, int) and value:
+            rows.add_row(name.replace("_", " "), f"{value:,}")
+    return rows
 
 
 def _flat(summary: RunSummary) -> dict[str, object]:
@@ -158,31 +193,3 @@ def _instant(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds")
     raise TypeError(f"{value!r} has no JSON form")
-
-
-def _local(moment: datetime) -> str:
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _size(count: float) -> str:
-    if count < 1000:
-        return f"{count:.0f} B"
-    for unit in ("kB", "MB", "GB"):
-        count /= 1000
-        if count < 999.5:
-            return f"{count:.1f} {unit}" if count < 9.95 else f"{count:.0f} {unit}"
-    return f"{count / 1000:.1f} TB"
-
-
-def _duration(seconds: float, digits: int = 2) -> str:
-    """In one unit: a column of these must leave room for names."""
-    if seconds < 119.5:
-        return f"{max(seconds, 0.0):.{digits if seconds < 9.995 else 0}f} s"
-    for unit, length in (("min", 60), ("h", 3600)):
-        if seconds < 119.5 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds / 86400:.0f} days"

@@ -80,6 +80,12 @@ def named_runs(limit: int | None) -> Select[Any]:
     )
 
 
+def asked_alike(run_id: int) -> Select[Any]:
+    """The runs that asked what this one asked, of any network."""
+    asked = select(runs.c.property).where(runs.c.id == run_id).scalar_subquery()
+    return named_runs(None).where(runs.c.property == asked)
+
+
 def networks_like(prefix: str) -> Select[Any]:
     """The networks whose digest begins like this, the newest first."""
     return (

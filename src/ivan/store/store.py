@@ -274,6 +274,14 @@ class ProofStore:
         with self._database.reading() as connection:
             return self._records(connection, queries.named_runs(limit), rows.run_summary)
 
+    def lineage(self, run_id: int) -> list[RunSummary]:
+        """The runs that asked what this one asked, of any network, the oldest first; `parent` tells who grew from whom.
+
+        They are not compared with their checksums. Empty when there is no such run.
+        """
+        with self._database.reading() as connection:
+            return self._records(connection, queries.asked_alike(run_id), rows.run_summary)[::-1]
+
     def clear(self) -> int:
         """Deletes everything and gives the space back.
 

@@ -1,0 +1,43 @@
+"""The lineage of a property over versions of a model: which run grew from which, and how much of its proof stayed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ivan.cli.tables import duration
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
+    from ivan.store import RunSummary
+
+
+def drawn(family: Sequence[RunSummary], marked: int) -> Tree:
+    """A tree of runs below the property that they ask about.
+
+    Args:
+        family: runs of one property, the oldest first.
+        marked: the run that was asked for.
+    """
+    from rich.text import Text
+    from rich.tree import Tree
+
+    root = Tree(Text(family[0].property_name))
+    branches: dict[int, Tree] = {}
+    for summary in family:
+        # an older parent that is gone, or damaged, leaves its children standing by themselves
+        above = branches.get(summary.run.parent or 0, root)
+        branches[summary.run.id] = above.add(Text(_line(summary, marked=summary.run.id == marked)))
+    return root
+
+
+def _line(summary: RunSummary, *, marked: bool) -> str:
+    run = summary.run
+    parts = [f"{run.id}{' *' if marked else ''}", summary.network_name, run.verdict, duration(run.seconds)]
+    if run.leaves is not None:
+        parts.append(f"{run.leaves:,} leaves{' (open)' if run.open else ''}")
+    reused, base = (run.statistics.get(name) for name in ("reused_leaves", "base_leaves"))
+    if isinstance(reused, int) and isinstance(base, int) and base > 0:
+        parts.append(f"{reused / base:.0%} of {base:,} reused")
+    return "  ".join(parts)

@@ -1,0 +1,44 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from ivan.cli.tables import duration, size
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (9949, "9.9 kB"),
+        (9951, "10 kB"),
+        (999_499, "999 kB"),
+        (999_500, "1.0 MB"),
+        (52_000_000, "52 MB"),
+        (7_100_000_000, "7.1 GB"),
+        (2_500_000_000_000, "2.5 TB"),
+    ],
+)
+def test_sizes_are_rounded_to_what_people_read(count: int, text: str) -> None:
+    assert size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "0.00 s"),
+        (9.994, "9.99 s"),
+        (9.996, "10 s"),
+        (119.4, "119 s"),
+        (119.6, "2 min"),
+        (7169.0, "119 min"),
+        (7171.0, "2 h"),
+        (430_190.0, "119 h"),
+        (430_210.0, "5 days"),
+    ],
+)
+def test_durations_are_rounded_to_what_people_read(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
