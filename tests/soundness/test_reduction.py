@@ -33,14 +33,16 @@ from tests.incremental.test_reuse import perturbed
 from tests.network.test_reduce import active
 from tests.soundness.test_search import assert_true, shared
 
+from ivan.bounds.reduction import Reduction
 from ivan.bounds.replay import replay
+from ivan.bounds.replay.shrunk import Shrunk
 from ivan.deadline import NEVER
 from ivan.incremental.reuse import reuse
 from ivan.network.layers import Network
 from ivan.problem import Problem, build_problem
 from ivan.proof import Certificates, Kind, Proof, Ragged, Refinements, SpecTree
+from ivan.proof.certificate import MULTIPLIER_COLUMNS
 from ivan.search import SearchResult
-from ivan.search.reduction import Reduction
 from ivan.search.workspace import Workspace
 from ivan.verdict import Verdict
 
@@ -158,7 +160,7 @@ def assert_in_whole_numbers(problem: Problem, result: SearchResult, reduction: R
     tree, certificates = result.proof.tree, result.proof.certificates
     inner = certificates.take(np.flatnonzero(tree.parent[certificates.node] >= 0))
     split = tree.kind == Kind.UNIT
-    for k, units in enumerate(reduction._keep):
+    for k, units in enumerate(reduction.keep):
         assert np.isin(tree.unit[split & (tree.layer == k + 1)], units).all()
         for table in (inner.slopes, inner.multipliers):
             assert np.isin(table["unit"][table["layer"] == k + 1], units).all()
@@ -213,12 +215,54 @@ def test_reduced_searches_of_every_kind_of_network_say_nothing_wrong(kind, seed)
     problem = reducible(rng, kind)
     with pytest.MonkeyPatch.context() as patch, watched() as done:
         eager(patch)
-        patch.setattr("ivan.search.reduction.WORTH", 1.0)  # even where hardly anything is left out
+        patch.setattr("ivan.bounds.reduction.WORTH", 1.0)  # even where hardly anything is left out
         result = search(problem, by_units=True)
     assert_true(problem, result, rng)
     assert result.verdict.decided
     if result.statistics.splits and result.verdict is Verdict.UNSAT:
         assert done
+
+
+# Replays
+
+
+@pytest.mark.parametrize("kind", sorted(EXACT))
+def test_a_replay_without_zero_units_finds_what_one_with_all_of_them_finds(monkeypatch, kind):
+    monkeypatch.setattr("ivan.bounds.reduction.WORTH", 0.95)
+    smaller = 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        problem = random_problem(rng, lowered(rng, EXACT[kind](rng)), cases=3, boxes=2, radius=0.3)
+        tree = random_tree(rng, problem, 5)
+        refined = random_refinements(rng, problem, some_refreshed(rng, tree))
+        claims = random_certificates(rng, problem, tree, 30)
+        used = claims.multipliers.take(np.arange(seed % 2)), Ragged.empty(30 - seed % 2, MULTIPLIER_COLUMNS)
+        proof = Proof(tree, replace(claims, multipliers=Ragged.concatenate(used)), refined)
+        smaller += Shrunk.of(problem, proof, NEVER) is not None
+        found = replay(problem, proof)
+        with monkeypatch.context() as patch:
+            patch.setattr(Shrunk, "of", lambda *_: None)
+            whole = replay(problem, proof)
+        np.testing.assert_allclose(found.bound, whole.bound, rtol=1e-8, atol=1e-8)
+        decided = np.abs(whole.bound) > 1e-8
+        np.testing.assert_array_equal(found.holds[decided], whole.holds[decided])
+        handed = [{n: (d, i) for nodes, d in r.domains for i, n in enumerate(nodes.tolist())} for r in (found, whole)]
+        for node in set(handed[0]) & set(handed[1]):
+            (small, i), (all_of_it, j) = handed[0][node], handed[1][node]
+            if small.empty[i] or all_of_it.empty[j]:
+                continue
+            for k, (low, high) in enumerate(small.known or ()):
+                # of a unit that is zero, the bounds of the root are handed on
+                zero = all_of_it.known[k][1][j] <= 0.0
+                np.testing.assert_allclose(low[i][~zero], all_of_it.known[k][0][j][~zero], atol=1e-8)
+                np.testing.assert_allclose(high[i][~zero], all_of_it.known[k][1][j][~zero], atol=1e-8)
+                assert np.all(high[i][zero] <= 1e-8)
+                masks = [d.split[k] for d in (small, all_of_it)]
+                one, other = (
+                    set() if m is None else set(np.flatnonzero(m[r])) for m, r in zip(masks, (i, j), strict=True)
+                )
+                assert one == other
+    assert smaller > 3
 
 
 @SEARCHES
@@ -272,7 +316,7 @@ def test_a_search_says_the_same_whether_it_reduces_or_not(seed):
     for worth in (0.0, 1.0):
         with pytest.MonkeyPatch.context() as patch, watched() as done:
             eager(patch)
-            patch.setattr("ivan.search.reduction.WORTH", worth)
+            patch.setattr("ivan.bounds.reduction.WORTH", worth)
             result = search(problem, by_units=True, checks=20000)
         assert_true(problem, result, rng)
         assert not (done and worth == 0.0)

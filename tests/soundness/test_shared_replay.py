@@ -83,7 +83,7 @@ def test_two_find_what_one_finds(kind, seed):
 
 def test_parts_are_divided_evenly_and_completely():
     problem, proof = example(0)
-    lonely = _Walk(problem, proof, Patience(1000), None, None)
+    lonely = _Walk(problem, proof, Patience(1000), None, None, 0)
     lonely._step()
 
     def nodes() -> list[int]:

@@ -10,7 +10,7 @@ The steps, cheapest first:
 Two things follow from what the search measures of itself. Intermediate bounds are computed anew, by the root's slopes,
 every so many depths (`patience`). And a look ahead may compute them for the children of every candidate (`deep`), where
 a split there promises a smaller tree for the time it takes. Besides, once the roots have their bounds, units that are
-zero wherever something is open are left out of the network (reduction.py).
+zero wherever something is open are left out of the network (bounds/reduction.py).
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ivan.bounds.ascent import Parameters
 from ivan.bounds.domains import Domains
+from ivan.bounds.reduction import Reduction
 
 Index = NDArray[np.int64]
 
@@ -71,6 +72,11 @@ class Chunk:
         """The same without bounds that no node of it rests on."""
         rows, place = np.unique(self.row, return_inverse=True)
         return self if len(rows) == len(self.known) else replace(self, known=self.known.take(rows), row=place)
+
+    def reduced(self, reduction: Reduction) -> Chunk:
+        """The same nodes, in terms of a smaller network."""
+        parameters = None if self.parameters is None else reduction.parameters(self.parameters)
+        return replace(self, known=reduction.domains(self.known), parameters=parameters)
 
     def take(self, nodes: Index) -> Chunk:
         """Some of the nodes (positions, ascending)."""

@@ -13,6 +13,7 @@ from ivan.bounds.ascent import Parameters, certificates_of, ragged_weights
 from ivan.bounds.backward import bound_outputs
 from ivan.bounds.certify import holds
 from ivan.bounds.objective import Rows
+from ivan.bounds.reduction import Reduction
 from ivan.deadline import Deadline
 from ivan.network.layers import Network
 from ivan.problem import Problem
@@ -23,7 +24,6 @@ from ivan.search.candidates import Candidates
 from ivan.search.frontier import Chunk, Frontier
 from ivan.search.pace import Paces
 from ivan.search.programs import Programs
-from ivan.search.reduction import Reduction
 from ivan.search.terms import Seed, Statistics
 
 Array = NDArray[np.float64]
@@ -173,7 +173,8 @@ class Workspace:
         """Goes on with the part of the network that can be anything but zero, where that is worth it."""
         kind, layer, unit = (self.tree.column(name) for name in ("kind", "layer", "unit"))
         split = kind == Kind.UNIT
-        reduction = Reduction.of(self.network, self.frontier.chunks, layer[split], unit[split])
+        known = [chunk.known for chunk in self.frontier.chunks]
+        reduction = Reduction.of(self.network, known, layer[split], unit[split])
         if reduction is None:
             return False
         self._reduction, self.network = reduction, reduction.network
@@ -181,7 +182,7 @@ class Workspace:
         self._whole = self.certificates, self.refinements
         self.certificates = []
         self.refinements = [reduction.refinements(r) for r in self.refinements]
-        self.frontier.replace(reduction.chunk)
+        self.frontier.replace(lambda chunk: chunk.reduced(reduction))
         if self.experience is not None:
             self.experience = self.experience.take(reduction.keep)
         self.candidates.use(self.network)

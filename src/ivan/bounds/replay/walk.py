@@ -23,6 +23,7 @@ from ivan.bounds.enclosure import from_known
 from ivan.bounds.objective import Rows
 from ivan.bounds.replay.coverage import uncovered
 from ivan.bounds.replay.recipe import Recipe, batch_size
+from ivan.bounds.replay.shrunk import Shrunk
 from ivan.deadline import NEVER, Deadline, OutOfTime
 from ivan.partner import Partner, possible
 from ivan.problem import Problem
@@ -87,10 +88,18 @@ def replay(
     Raises:
         OutOfTime: the deadline passed.
     """
-    walk = _Walk(problem, proof, deadline, progress, on_failure)
+    shrunk = Shrunk.of(problem, proof, deadline)
+    most = KEPT_NUMBERS // max(1, sum(2 * layer.size for layer in problem.network.layers))
+    if shrunk is None:
+        walk = _Walk(problem, proof, deadline, progress, on_failure, most)
+    else:
+        walk = _Walk(shrunk.problem, shrunk.proof, deadline, progress, on_failure, most)
     walk.run()
     leaf, case = uncovered(problem, proof, walk.held)
-    return Replayed(walk.held, walk.bound, leaf, case, walk.domains, walk.stopped)
+    domains = walk.domains
+    if shrunk is not None:
+        domains = [(nodes, shrunk.whole(nodes, known)) for nodes, known in domains]
+    return Replayed(walk.held, walk.bound, leaf, case, domains, walk.stopped)
 
 
 @dataclass
@@ -139,7 +148,7 @@ class _Found:
 
 
 class _Walk:
-    """The state of one replay."""
+    """The state of one replay; `most` is how many leaves' bounds may be handed on."""
 
     def __init__(
         self,
@@ -148,6 +157,7 @@ class _Walk:
         deadline: Deadline,
         progress: Callable[[int, int], None] | None,
         on_failure: OnFailure | None,
+        most: int,
     ) -> None:
         tree, certificates = proof.tree, proof.certificates
         self._problem, self._proof, self._deadline = problem, proof, deadline
@@ -156,7 +166,7 @@ class _Walk:
         self._order = np.argsort(certificates.node, kind="stable")
         self._first = np.searchsorted(certificates.node[self._order], np.arange(len(tree) + 1))
         self._below, self._recipe = _Below(tree, self._first), Recipe(problem.network, proof)
-        self._size, self._room = batch_size(problem.network), KEPT_NUMBERS
+        self._size, self._room = batch_size(problem.network), most
         count = len(certificates)
         self.held, self.bound, self._tried = np.zeros(count, bool), np.full(count, -np.inf), np.zeros(count, bool)
         self.domains: list[tuple[Index, Domains]] = []
@@ -213,9 +223,8 @@ class _Walk:
                 self._failed(corner, certificates.case[~ok].astype(np.int64))
             failed = np.unique(owner[~ok])
             failed = failed[self._proof.tree.state[nodes[failed]] != State.SPLIT]
-            numbers = len(failed) * sum(2 * layer.size for layer in network.layers)
-            if len(failed) and numbers <= self._room:
-                self._room -= numbers
+            if 0 < len(failed) <= self._room:
+                self._room -= len(failed)
                 self.domains.append((nodes[failed], enclosure.domains.take(failed)))
         if refresh:
             known = enclosure.domains
@@ -313,7 +322,7 @@ class _Walk:
         """
         self.held[found.claims], self.bound[found.claims], self._tried[found.claims] = found.held, found.bound, True
         self.domains += found.domains
-        self._room -= sum(low.size * 2 for _, known in found.domains for low, _ in known.known or ())
+        self._room -= sum(len(nodes) for nodes, _ in found.domains)
         self._stack += found.left
         self._tell()
         if found.hit is not None:

@@ -1,8 +1,8 @@
-"""The search's own, smaller network: units that are zero wherever something is open are left out (network/reduce.py).
+"""A smaller network for some domains: units that are zero in all of them are left out (network/reduce.py).
 
-What the search knows of nodes - bounds, slopes, splits - is cut down to the units that stay, and what it claims is
-numbered back before it becomes part of a proof. Rigorous bounds on the smaller network are rigorous on the whole one:
-on this region the two compute the same.
+What is known of nodes - bounds, slopes, splits - and what is claimed of them is cut down to the units that stay; what a
+search claims is numbered back before it becomes part of a proof. Rigorous bounds on the smaller network are rigorous on
+the whole one: on these domains the two compute the same.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from ivan.network.activations import Relu
 from ivan.network.layers import Network
 from ivan.network.reduce import reduced
 from ivan.proof import Certificates, Kind, Ragged, Refinements
-from ivan.search.frontier import Chunk
 
 Index = NDArray[np.int64]
 Units = NDArray[np.int32]
@@ -49,25 +48,28 @@ class Reduction:
         self.network = reduced(network, self.keep, seconds_on_columns)
 
     @classmethod
-    def of(cls, network: Network, chunks: Sequence[Chunk], layer: Index, unit: Index) -> Reduction | None:
-        """The reduction that all open nodes allow; None where it is not worth it.
+    def of(
+        cls, network: Network, domains: Sequence[Domains], layer: NDArray[np.int32], unit: NDArray[np.int32]
+    ) -> Reduction | None:
+        """The reduction that some domains allow; None where it is not worth it.
 
         Args:
             network: the whole network.
-            chunks: open nodes with bounds of ancestors.
-            layer: (S,) layers of units that are split in the tree, 1-based ...
-            unit: (S,) ... and these units.
+            domains: with known bounds.
+            layer: (S,) layers of units that must stay, since they are split in the tree, say, 1-based ...
+            unit: (S,) ... and these units; what is not there is passed over.
         """
         keep = []
         for k, at in enumerate(network.layers):
             needed = np.zeros(at.size, bool)
-            needed[unit[layer == k + 1]] = True
-            for chunk in chunks:
-                if chunk.known.known is None:
+            named = unit[(layer == k + 1) & (unit >= 0) & (unit < at.size)]
+            needed[named] = True
+            for part in domains:
+                if part.known is None:
                     return None
-                _, high = chunk.known.known[k]
+                _, high = part.known[k]
                 needed |= (high > 0.0).any(axis=0) if isinstance(at.activation, Relu) else True
-                mask = chunk.known.split[k]
+                mask = part.split[k]
                 if mask is not None:
                     needed |= mask.any(axis=0)
             needed[:1] |= not needed.any()  # a layer keeps at least one unit
@@ -78,18 +80,15 @@ class Reduction:
 
     # Down to the smaller network
 
-    def chunk(self, chunk: Chunk) -> Chunk:
-        """Open nodes, in its terms."""
-        parameters = None if chunk.parameters is None else self._parameters(chunk.parameters)
-        return replace(chunk, known=self._domains(chunk.known), parameters=parameters)
-
-    def _domains(self, domains: Domains) -> Domains:
+    def domains(self, domains: Domains) -> Domains:
+        """What is known of domains, in its terms."""
         assert domains.known is not None
         known = tuple((low[:, u], high[:, u]) for (low, high), u in zip(domains.known, self.keep, strict=True))
         split = tuple(None if s is None else s[:, u] for s, u in zip(domains.split, self.keep, strict=True))
         return replace(domains, known=known, split=split)
 
-    def _parameters(self, parameters: Parameters) -> Parameters:
+    def parameters(self, parameters: Parameters) -> Parameters:
+        """Slopes and multipliers, in its terms."""
         units, slopes, multipliers = [], [], []
         for k, mine in enumerate(parameters.units):
             stays = self._place[k][mine] >= 0
@@ -99,7 +98,7 @@ class Reduction:
             multipliers.append(None if m is None else m[:, stays])
         return Parameters(tuple(units), slopes, multipliers, parameters.weights)
 
-    def tree_units(self, kind: NDArray[np.int8], layer: Index, unit: Index) -> Index:
+    def tree_units(self, kind: NDArray[np.int8], layer: Units, unit: Units) -> Units:
         """(N,) the tree's units, in its terms."""
         result = unit.copy()
         for k, place in enumerate(self._place):
@@ -125,14 +124,51 @@ class Reduction:
             np.concatenate(slopes),
         )
 
+    def certificates(self, certificates: Certificates) -> Certificates:
+        """Claims, in its terms; advice for units that are left out, or not there at all, is dropped."""
+        return replace(
+            certificates,
+            slopes=self._cut(certificates.slopes),
+            multipliers=self._cut(certificates.multipliers),
+        )
+
+    def _cut(self, entries: Ragged) -> Ragged:
+        return _mapped(_filtered(entries, self._staying(entries)), self._place)
+
     def _staying(self, entries: Ragged) -> NDArray[np.bool_]:
-        result = np.zeros(len(entries["unit"]), bool)
+        layer, unit = entries["layer"], entries["unit"]
+        result = np.zeros(len(unit), bool)
         for k, place in enumerate(self._place):
-            here = entries["layer"] == k + 1
-            result[here] = place[entries["unit"][here]] >= 0
+            here = (layer == k + 1) & (unit >= 0) & (unit < len(place))
+            result[here] = place[unit[here]] >= 0
         return result
 
     # Back to the whole network
+
+    def whole_domains(self, domains: Domains, above: Domains) -> Domains:
+        """What is known of domains, in terms of the whole network.
+
+        Args:
+            domains: B of them.
+            above: B domains that contain them, one for each, where all that is known of the units left out comes from.
+        """
+        assert domains.known is not None
+        assert above.known is not None
+        known, split = [], []
+        for units, small, whole, mask, outer in zip(
+            self.keep, domains.known, above.known, domains.split, above.split, strict=True
+        ):
+            sides = [side.copy() for side in whole]
+            for side, part in zip(sides, small, strict=True):
+                side[:, units] = part
+            known.append((sides[0], sides[1]))
+            wide = None if mask is None and outer is None else np.zeros(sides[0].shape, bool)
+            if wide is not None and outer is not None:
+                wide |= outer
+            if wide is not None and mask is not None:
+                wide[:, units] = mask
+            split.append(wide)
+        return replace(domains, known=tuple(known), split=tuple(split))
 
     def whole_tree_units(
         self, kind: NDArray[np.int8], layer: NDArray[np.int32], unit: NDArray[np.int32]
