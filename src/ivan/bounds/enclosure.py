@@ -176,13 +176,24 @@ def unstable_units(activation: Activation, low: Array, high: Array) -> NDArray[n
 def _tightened(
     result: Enclosure, affine: Affine, k: int, low: Array, high: Array, deadline: Deadline
 ) -> tuple[Array, Array]:
-    """Bounds of the unstable units of layer k (0-based), by one backward pass each way."""
-    unstable = unstable_units(result.network.layers[k].activation, low, high) & ~result.empty[:, None]
+    """Bounds of the unstable units of layer k (0-based), by a backward pass each way.
+
+    The end that is nearer to 0 comes first: where it crosses, the unit is stable, and the other end tells nothing more.
+    """
+    activation = result.network.layers[k].activation
+    unstable = unstable_units(activation, low, high) & ~result.empty[:, None]
     owner, unit = np.nonzero(unstable)
     if not len(owner):
         return low, high
-    below, above = backward.bound_units(result, affine, k, owner, unit, deadline)
     low, high = low.copy(), high.copy()
-    low[owner, unit] = np.maximum(low[owner, unit], below)
-    high[owner, unit] = np.minimum(high[owner, unit], above)
+    sign = np.where(-low[owner, unit] <= high[owner, unit], 1.0, -1.0)
+    for _ in range(2):
+        bound = backward.bound_rows(result, affine, k, owner, unit, sign, deadline=deadline)
+        above, below = sign > 0.0, sign < 0.0
+        low[owner[above], unit[above]] = np.maximum(low[owner[above], unit[above]], bound[above])
+        high[owner[below], unit[below]] = np.minimum(high[owner[below], unit[below]], -bound[below])
+        left = np.flatnonzero(unstable_units(activation, low, high)[owner, unit])
+        if not len(left):
+            break
+        owner, unit, sign = owner[left], unit[left], -sign[left]
     return low, high
