@@ -266,7 +266,7 @@ def bound_rows(
         return sweep(enclosure, rows, None if advice is None else advice(part)).bound
 
     width = _widest(enclosure.network)
-    return np.concatenate(map_chunks(one, _chunks(len(owner), width, owner), width))
+    return np.concatenate(map_chunks(one, _chunks(len(owner), enclosure.network, owner), width))
 
 
 def bound_outputs(
@@ -301,7 +301,7 @@ def bound_outputs(
         return sweep(enclosure, Rows(rows, coefficients, constant, error), chosen)
 
     width = _widest(enclosure.network)
-    return Forms.concatenate(map_chunks(one, _chunks(len(owner), width), width))
+    return Forms.concatenate(map_chunks(one, _chunks(len(owner), enclosure.network), width))
 
 
 FEWEST_ROWS = 16
@@ -312,14 +312,17 @@ def _widest(network: Network) -> int:
     return max(network.inputs, network.outputs, *(layer.size for layer in network.layers), 1)
 
 
-def _chunks(count: int, width: int, owner: Index | None = None) -> list[slice]:
-    """Slices of at most CHUNK numbers, at least one per thread when there is work for all of them.
+def _chunks(count: int, network: Network, owner: Index | None = None) -> list[slice]:
+    """Slices of at most CHUNK numbers a layer, at least one per thread when there is work for all of them.
+
+    Inputs count a quarter: they are reached once, and nothing is done to them but one sum.
 
     Where every domain has many rows, side by side, slices end where the owner changes: a chunk of one domain needs no
     copies of its tables.
     """
-    size = max(FEWEST_ROWS, CHUNK // width)
-    if count > 64 * threads() and width >= WIDE:
+    widest = max(network.inputs // 4, network.outputs, *(layer.size for layer in network.layers), 1)
+    size = max(FEWEST_ROWS, CHUNK // widest)
+    if count > 64 * threads() and _widest(network) >= WIDE:
         size = min(size, -(-count // threads()))
     if owner is not None and count:
         starts = np.flatnonzero(np.diff(owner, prepend=owner[0] - 1))
