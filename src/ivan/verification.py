@@ -156,6 +156,7 @@ class _Verification:
         self._techniques = Techniques.of(options.incremental, options.alpha, options.theta)
         self._outcome = Outcome(Verdict.UNKNOWN)
         self._memory: Memory | None = None
+        self._near: list[np.ndarray[Any, np.dtype[np.float64]]] = []
         self._runtime: Runtime | None = None
         parallel.set_threads(options.threads or parallel.cores())
 
@@ -276,6 +277,7 @@ class _Verification:
             self._outcome.witness = confirm(self._problem, self._run_model, witness.inputs)
             if self._outcome.witness is not None:
                 return True
+        self._near = [witness.inputs for witness in witnesses]
         return False
 
     def _named(self, base: str | None) -> Base | None:
@@ -322,8 +324,10 @@ class _Verification:
                 restarts=restarts,
                 steps=self._options.attack_steps,
                 rng=self._rng,
+                near=self._near,
                 deadline=self._deadline,
             )
+            self._near = []  # once is enough
             for point, region in zip(points[:4], regions[:4], strict=True):
                 self._outcome.witness = confirm(self._problem, self._run_model, point, int(region))
                 if self._outcome.witness is not None:

@@ -116,3 +116,22 @@ def test_a_box_that_is_a_point_is_attacked_at_that_point():
     found, _ = attack(problem, exact(problem.network), restarts=3, steps=3, rng=rng)
     np.testing.assert_array_equal(found, np.tile(x, (len(found), 1)))
     assert len(found)
+
+
+@LAWS
+@given(seed=SEEDS)
+def test_small_steps_from_near_misses_come_first(seed):
+    rng = np.random.default_rng(seed)
+    network = dense(rng)
+    ends = np.ones(network.inputs)
+    x = points(rng, -ends, ends, 2000)
+    y = network(x)[:, 0]
+    best = x[y.argmin()]
+    # violated next to the best of all points, and hardly anywhere else
+    problem = problem_of(network, Box(-ends, ends, [[Half([1.0, 0.0], float(y.min() + 0.01 * np.ptp(y)))]]))
+    near = [best + 3e-3, np.full(network.inputs, 50.0)]  # the second is moved into the box
+    found, region = attack(problem, exact(network), restarts=1, steps=15, rng=rng, near=near)
+    assert len(found)
+    assert region[0] == 0
+    assert problem.margins(0, found[:1]).max() <= 0.0
+    assert np.abs(found[0]).max() <= 1.0

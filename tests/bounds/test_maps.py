@@ -103,7 +103,7 @@ def test_what_is_given_to_a_column_map_stays_as_it_was(kind, make, data):
 
 
 @LAWS
-@given(data=st.data(), batch=st.integers(2, 6), most=st.integers(1, 200))
+@given(data=st.data(), batch=st.integers(2, 6), most=st.integers(1, 1600))
 def test_a_convolution_is_the_same_however_much_it_unfolds_at_a_time(data, batch, most):
     linear = maps.convolution(data)
     rng = np.random.default_rng(0)

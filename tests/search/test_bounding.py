@@ -9,6 +9,7 @@ from tests.engine import Box, Half, affine, dense, problem_of, random_problem, s
 from ivan.bounds.forward import Forward
 from ivan.bounds.replay import replay
 from ivan.deadline import NEVER
+from ivan.incremental.reuse import reuse
 from ivan.network.activations import Relu
 from ivan.network.layers import Layer, Network
 from ivan.network.linear import Dense
@@ -77,42 +78,82 @@ def problem_with(sizes: tuple[int, ...]) -> Problem:
 
 
 @pytest.mark.parametrize(
-    ("sweep", "cheap", "tight", "expected"),
-    [(0.0, 0.0, 1.0, True), (1.0, 0.0, 1.0, False), (0.0, 1.0, 1.0, False), (0.0, 1e-9, 1e-99, False)],
-    ids=["cheap and tight", "sweeps are slow", "forms are slow", "forms are loose"],
+    ("dear", "sweep", "cheap", "tight", "expected"),
+    [
+        (0.05, 0.0, 0.0, 1.0, True),
+        (1e-4, 0.0, 0.0, 1.0, False),
+        (0.05, 1.0, 0.0, 1.0, False),
+        (0.05, 0.0, 1.0, 1.0, False),
+        (0.05, 0.0, 0.0, 1e-99, False),
+    ],
+    ids=["cheap and tight", "backward bounds cost next to nothing", "sweeps are slow", "forms are slow", "loose"],
 )
-def test_time_and_looseness_decide(monkeypatch, sweep, cheap, tight, expected):
+def test_time_and_looseness_decide(monkeypatch, dear, sweep, cheap, tight, expected):
     problem = problem_with((2, 8, 8, 2))
-    seconds = iter([sweep, cheap])
+    seconds = iter([dear, sweep, cheap])
     monkeypatch.setattr(bounding, "_seconds", lambda work: next(seconds) + 1e-12)
     gaps = iter([np.ones(8), np.full(8, tight)])
     monkeypatch.setattr(bounding, "_gap", lambda _, enclosure: next(gaps)[: len(enclosure)])
-    assert forward_pays(problem, Forward(problem.network), 0.05, NEVER) is expected
+    assert forward_pays(problem, Forward(problem.network), NEVER) is expected
 
 
 def test_where_comparing_takes_too_long_the_cheap_bounds_are_taken(monkeypatch):
     problem = problem_with((2, 8, 8, 2))
+    seconds = iter([1e6, 0.0, 0.0])
+    monkeypatch.setattr(bounding, "_seconds", lambda work: next(seconds))
     monkeypatch.setattr(bounding, "_gap", None)
-    assert forward_pays(problem, Forward(problem.network), 1e6, NEVER)
+    assert forward_pays(problem, Forward(problem.network), NEVER)
 
 
-def test_where_backward_bounds_cost_next_to_nothing_nothing_is_tried():
-    problem = problem_with((3, 4))
-    assert not forward_pays(problem, None, 1e-4, NEVER)
+def told(monkeypatch: pytest.MonkeyPatch, answer: bool) -> list[int]:
+    """Answers the question, and counts how often it was asked."""
+    asked: list[int] = []
+    monkeypatch.setattr(by_inputs, "forward_pays", lambda *_: bool(asked.append(1)) or answer)
+    return asked
 
 
-def test_a_search_chooses_by_what_its_own_backward_bounds_took(monkeypatch):
-    told: list[float] = []
-    monkeypatch.setattr(by_inputs, "forward_pays", lambda problem, forward, dear, deadline: told.append(dear))
+def test_a_search_asks_once_and_only_when_boxes_are_left(monkeypatch):
+    asked = told(monkeypatch, answer=False)
     network = lattice(16)
-    result = search(question(network, greatest(network) + 0.01), by_units=False)
-    assert len(result.proof.tree) > 1
-    [dear] = told
-    assert dear > 0.0
+    assert len(search(question(network, 1e6), by_units=False).proof.tree) == 1
+    assert not asked
+    assert len(search(question(network, greatest(network) + 0.01), by_units=False).proof.tree) > 1
+    assert len(asked) == 1
+
+
+def test_many_regions_get_the_bounds_that_pay_at_once(monkeypatch):
+    asked = told(monkeypatch, answer=True)
+    network = lattice(8)
+    row = [[Half([-1.0], -greatest(network) - 0.5)]]
+    corners = [np.array([x, y]) for x in (-2.0, -1.0, 0.0, 1.0) for y in (-2.0, -1.0, 0.0, 1.0)]
+    problem = problem_of(network, *(Box(low, low + 1.0, row) for low in corners))
+    result = search(problem, by_units=False)
+    assert len(asked) == 1
+    assert result.verdict is Verdict.UNSAT
+    assert recipes(result.proof.tree, 0) == {Refresh.FORWARD}
+    assert replay(problem, result.proof).complete
+
+
+def test_what_an_old_proof_chose_goes_on(monkeypatch):
+    asked = told(monkeypatch, answer=True)
+    network = lattice(16)
+    first = search(question(network, greatest(network) + 0.5), by_units=False)
+    assert Refresh.FORWARD in recipes(first.proof.tree, 1)
+    asked.clear()
+    # nearer to the truth, so that some certificates fail
+    tighter = question(network, greatest(network) + 0.02)
+    reused = reuse(tighter, first.proof, lambda x: np.full(1, np.nan), NEVER)
+    assert not reused.complete
+    result = search(tighter, by_units=False, seed=reused.seed)
+    assert not asked
+    assert result.verdict is Verdict.UNSAT
+    assert len(result.proof.tree) > len(first.proof.tree)
+    assert recipes(result.proof.tree, len(first.proof.tree)) == {Refresh.FORWARD}
+    assert replay(tighter, result.proof).complete
 
 
 def test_a_problem_without_rows_has_nothing_to_choose():
     network = dense(np.random.default_rng(0))
     problem = problem_of(network, Box(np.zeros(3), np.ones(3), [[Half([0.0, 0.0], 0.5, [1.0, 0.0, 0.0])]]))
     assert not problem.rows_of_case.any()
-    assert not forward_pays(problem, Forward(network), 1.0, NEVER)
+    assert not forward_pays(problem, Forward(network), NEVER)

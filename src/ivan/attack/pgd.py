@@ -9,6 +9,8 @@ Source: Madry et al., ICLR 2018.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +22,10 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 
+FAR, NEAR = 0.25, 0.03
+"""First steps from anywhere, and from a point that is nearly one."""
+
+
 def descend(
     problem: Problem,
     model: Model,
@@ -27,7 +33,7 @@ def descend(
     start: Array,
     *,
     steps: int,
-    rate: float = 0.25,
+    rate: float = FAR,
     decay: float = 0.85,
     deadline: Deadline = NEVER,
 ) -> tuple[Array, Array]:
@@ -37,7 +43,7 @@ def descend(
         problem: the problem.
         model: its network on columns, or one that computes the same on its regions.
         case: (B,) the case each start is to violate.
-        start: (B, inputs) inside the cases' regions.
+        start: (B, inputs); what lies outside the cases' regions is moved inside.
         steps: steps at most; ends when some point violates its case.
         rate: first step as a share of each input's width.
         decay: factor on the step after each one.
@@ -54,7 +60,7 @@ def descend(
     width = high - low
     members = [(int(c), np.flatnonzero(case == c)) for c in np.unique(case)]
     mixed = any(problem.cases[c].D.any() for c, _ in members)
-    x: Columns = np.ascontiguousarray(start.T, dtype=dtype)
+    x: Columns = np.clip(np.ascontiguousarray(start.T, dtype=dtype), low, high)
     best, best_worst = x.copy(), np.full(len(start), np.inf)
     for step in range(steps + 1):
         before, y = model.forward(x)
@@ -107,6 +113,7 @@ def attack(
     restarts: int,
     steps: int,
     rng: np.random.Generator,
+    near: Sequence[Array] = (),
     deadline: Deadline = NEVER,
 ) -> tuple[Array, Index]:
     """Points that violate a case in the model's precision, most violating first.
@@ -117,20 +124,28 @@ def attack(
         restarts: starts in all, shared out over the cases (at least one each, in batches).
         steps: steps of each.
         rng: draws the starts.
+        near: inputs that were counterexamples once; small steps from there come first.
         deadline: when to stop.
 
     Returns:
         points: (P, inputs); empty when none was found.
         region: (P,) where each lies.
     """
-    count = len(problem.cases)
-    batch = max(1, restarts)
-    for at in range(0, count, batch):
+    count, batch = len(problem.cases), max(1, restarts)
+    old = np.array(near, np.float64).reshape(-1, problem.network.inputs)
+    rounds = [(np.arange(at, min(at + batch, count)), False) for at in range(0, count, batch)]
+    if len(old):
+        rounds = [(cases, True) for cases, _ in rounds] + rounds
+    for cases, again in rounds:
         if deadline.passed:
             break
-        cases = np.arange(at, min(at + batch, count))
-        case = np.resize(cases, max(len(cases), restarts))
-        points, worst = descend(problem, model, case, starts(problem, case, rng), steps=steps, deadline=deadline)
+        if again:
+            case, start = np.repeat(cases, len(old)), np.tile(old, (len(cases), 1))
+            rate = NEAR
+        else:
+            case = np.resize(cases, max(len(cases), restarts))
+            start, rate = starts(problem, case, rng), FAR
+        points, worst = descend(problem, model, case, start, steps=steps, rate=rate, deadline=deadline)
         found = np.flatnonzero(worst <= 0.0)
         if len(found):
             found = found[np.argsort(worst[found])]

@@ -6,15 +6,19 @@ the lower forms of what it subtracts, but on wide networks over few inputs a swe
 boxes make up for it.
 
 A box is mid + half e with |e_j| <= 1, and a form is F e + f; arrays are (n, columns, B), the last column being f.
-With M = (low + high) / 2 and R = (high - low) / 2, which is nowhere negative on the box, an affine map gives
+At every point of the domain low <= h <= high. With M = (low + high) / 2 and R = (high - low) / 2, |h - M| <= R there,
+and an affine map gives
 
     low'  = L M - |L| R,   high' = L M + |L| R            (an over-estimate of |L| only loosens them)
 
-and an increasing activation maps them by the lower line on the range of `low` and the upper line on the range of
-`high`, which are narrower than the unit's own range.
+An increasing activation maps them by the lower line on the range of `low` and the upper line on the range of `high`,
+which are narrower than the unit's own range; where a unit is known to be on one piece, by that piece. Below unit splits
+a form may cross outside the domain, where nothing is claimed; its minimum over the box is below that over the domain.
 
 Rounding: every computed coefficient is off by at most gamma times the sum of the products' absolute values, so with
-T = sum over columns of |M| + |R| the forms' constants give way by gamma (|L| T + |b|): one column more.
+T = sum over columns of |M| + |R| the forms' constants give way by 2 gamma (|L| T + |b|): one column more. That factor
+and a few terms in gamma also cover the rounding of M, R, their sums over columns and sources, and T itself. Infinities
+and NaN, 0 times infinity among them, end as infinite bounds, which claim nothing.
 
 Source: Singh et al., DeepZ, NeurIPS 2018, and Xu et al., auto_LiRPA, NeurIPS 2020 (forward mode).
 """
@@ -70,8 +74,8 @@ Values = tuple[Array, Array]
 """Columns of lower and upper forms around a layer's values."""
 
 
-MOST_NUMBERS = 1 << 24
-"""Numbers in one layer's forms: 128 MB an array, of which there are about ten. Domains beyond that wait their turn."""
+MOST_NUMBERS = 1 << 22
+"""Numbers in one layer's forms: 32 MB an array, of which there are about ten. Domains beyond that wait their turn."""
 
 
 class Forward:
@@ -160,7 +164,7 @@ class Forward:
 
 
 def _box(domains: Domains) -> Array:
-    """The inputs themselves, exactly: one column per input that varies in some domain."""
+    """The inputs themselves, exactly: one column per input that varies in some domain of the batch."""
     lower, upper = domains.lower, np.maximum(domains.lower, domains.upper)
     axis = np.flatnonzero((lower < upper).any(axis=0))
     middle = 0.5 * (lower + upper)

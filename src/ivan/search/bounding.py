@@ -40,26 +40,29 @@ ORDER = 1.5
 """Order of convergence that is assumed."""
 
 
-def forward_pays(problem: Problem, forward: Forward, dear: float, deadline: Deadline) -> bool:
+def forward_pays(problem: Problem, forward: Forward, deadline: Deadline) -> bool:
     """Whether a search over inputs does better on forward bounds.
 
     Args:
         problem: the problem.
         forward: forward bounds of its network.
-        dear: seconds that backward bounds of a box were seen to take.
         deadline: checked between sweeps.
 
     Raises:
         OutOfTime: the deadline passed.
     """
     network = problem.network
-    if dear < NOTICEABLE or not problem.rows_of_case.any():
+    if not problem.rows_of_case.any():
         return False
     wide = max(problem.regions, key=lambda region: len(region.free))
     random, width = np.random.default_rng(0), (wide.upper - wide.lower) * SCALE
-    count = int(np.clip(TRIAL / dear, 1, MOST_BOXES))
-    lower = wide.lower + random.random((count, network.inputs)) * (wide.upper - wide.lower - width)
+    lower = wide.lower + random.random((MOST_BOXES, network.inputs)) * (wide.upper - wide.lower - width)
     boxes = Domains.boxes(lower, np.minimum(lower + width, wide.upper), len(network.layers))
+    dear = _seconds(lambda: enclose(network, boxes.take(np.arange(1)), deadline=deadline))
+    if dear < NOTICEABLE:
+        return False
+    count = int(np.clip(TRIAL / dear, 1, MOST_BOXES))
+    boxes = boxes.take(np.arange(count))
     # an interval sweep is three products through each map, a forward one two per column and one more
     sweep = _seconds(lambda: enclose(network, boxes, refresh=False, deadline=deadline)) / count
     if dear < FASTER * sweep * (2 * len(wide.free) + 3) / 3:
@@ -70,8 +73,11 @@ def forward_pays(problem: Problem, forward: Forward, dear: float, deadline: Dead
         return False
     if dear > AFFORDABLE:
         return True
-    looseness = _gap(problem, quick) / _gap(problem, enclose(network, boxes, deadline=deadline))
-    return bool(np.median(looseness) ** (len(wide.free) / ORDER) < dear / cheap)
+    began = time.monotonic()
+    tight = enclose(network, boxes, deadline=deadline)
+    dear = (time.monotonic() - began) / count  # a single box pays for the interpreter as well
+    looseness = np.log(_gap(problem, quick)) - np.log(_gap(problem, tight))
+    return bool(np.median(looseness) * len(wide.free) / ORDER < np.log(dear / cheap))
 
 
 def _seconds(work: Callable[[], object]) -> float:

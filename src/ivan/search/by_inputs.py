@@ -40,6 +40,9 @@ the inner nodes; the search loses little by resting on bounds of at most four sp
 
 ASCENT = Schedule(6)
 
+MANY_REGIONS = 8
+"""Regions from which their own bounds are worth a choice. Fewer are often closed at once, sooner than one is made."""
+
 FIRST_REACH, LEAST_REACH = 2.0, 0.01
 """Share of its range over the box by which a row's bound may miss 0 for ascent to be tried: at first, and ever."""
 
@@ -59,19 +62,33 @@ class ByInputs:
         self._ascent = Ascent(Model(work.network))
         self._reach = FIRST_REACH
         self._forward, self._refresh = Forward(work.network), Refresh.BACKWARD
-        self._chosen = False
+        # what an old proof chose goes on
+        self._chosen = bool(np.any(work.seed.tree.refresh == Refresh.FORWARD))
+        if self._chosen:
+            self._refresh = Refresh.FORWARD
 
     @property
     def model(self) -> Model:
         """The network on columns, for attacks."""
         return self._ascent.model
 
+    def start(self) -> None:
+        """Where many regions are about to be bounded for the first time, chooses how."""
+        work = self._work
+        if len(work.problem.regions) >= MANY_REGIONS and work.seed.untouched:
+            self._choose()
+            work.seed = work.seed.bounded_by(self._refresh)
+            work.tree.column("refresh")[:] = self._refresh
+
     def prepare(self) -> None:
         """Once the first boxes have not all been closed at once, chooses the bounds that others get."""
-        work = self._work
-        if not self._chosen and work.statistics.domains:
+        if self._work.statistics.domains:
+            self._choose()
+
+    def _choose(self) -> None:
+        if not self._chosen:
             self._chosen = True
-            if forward_pays(work.problem, self._forward, work.paces.planting.each, work.deadline):
+            if forward_pays(self._work.problem, self._forward, self._work.deadline):
                 self._refresh = Refresh.FORWARD
 
     def bounded(self, chunk: Chunk) -> Enclosure:

@@ -83,6 +83,9 @@ class ByUnits:
         """The network on columns, for attacks."""
         return self._ascent.model
 
+    def start(self) -> None:
+        """Nothing: backward bounds, always."""
+
     def prepare(self) -> None:
         """Once all open nodes rest on bounds as good as their root's get, leaves out what is zero."""
         work = self._work

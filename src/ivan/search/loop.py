@@ -90,10 +90,11 @@ class Search:
         """Searches until the property is decided, the deadline, or nothing more can be done."""
         work = self._work
         try:
+            self._strategy.start()
             plant(work)
             while self._going:
                 self._strategy.prepare()
-                if self._rounds.due(len(work.frontier)):
+                if work.statistics.domains and self._rounds.due(len(work.frontier)):
                     self._round()
                 else:
                     self._step()

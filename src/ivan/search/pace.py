@@ -33,7 +33,6 @@ class Paces:
     """Everything that is measured.
 
     Attributes:
-        planting: seconds that the bounds of a leaf to begin with take.
         shallow: seconds a domain takes that rests on an ancestor's bounds.
         refresh: seconds that new intermediate bounds of a domain take.
         deep: seconds that a look ahead with new intermediate bounds takes.
@@ -42,7 +41,6 @@ class Paces:
         due_gain: ... and where they are computed anew.
     """
 
-    planting: Pace = field(default_factory=Pace)
     shallow: Pace = field(default_factory=Pace)
     refresh: Pace = field(default_factory=Pace)
     deep: Pace = field(default_factory=Pace)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -52,10 +51,7 @@ def plant(work: Workspace) -> None:
         parts.append((chosen[by_suspicion], domains, rows[by_suspicion]))
     rest = np.flatnonzero(~planted)
     if len(rest):
-        began = time.monotonic()
-        found = list(anchors(work.problem, seed.proof, nodes[rest], work.deadline))
-        work.paces.planting.add(time.monotonic() - began, len(rest))
-        for leaves, ancestor, row, domains in found:
+        for leaves, ancestor, row, domains in anchors(work.problem, seed.proof, nodes[rest], work.deadline):
             chosen = np.sort(place[leaves])
             back = np.argsort(place[leaves])
             itself = ancestor[back] == nodes[chosen]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ivan.bounds.domains import Domains
 from ivan.problem import Problem
-from ivan.proof import Certificates, Proof, Refinements, SpecTree, Witness
+from ivan.proof import Certificates, Proof, Refinements, Refresh, SpecTree, Witness
 from ivan.search.experience import Experience
 from ivan.verdict import Verdict
 
@@ -49,6 +49,15 @@ class Seed:
     def proof(self) -> Proof:
         """What is proved already."""
         return Proof(self.tree, self.certificates, self.refinements)
+
+    @property
+    def untouched(self) -> bool:
+        """True when the tree is nothing but roots, with nothing proved."""
+        return not len(self.certificates) and not len(self.refinements) and bool(np.all(self.tree.parent < 0))
+
+    def bounded_by(self, refresh: Refresh) -> Seed:
+        """With another recipe for the bounds of all nodes."""
+        return replace(self, tree=replace(self.tree, refresh=np.full(len(self.tree), refresh, np.int8)))
 
     def with_open_roots(self, problem: Problem) -> Seed:
         """Without what is proved at roots that are open and have no slopes yet: they are about to get other bounds."""

@@ -38,8 +38,8 @@ Columns = NDArray[Any]
 Apply = Callable[[Columns], Columns]
 
 
-MOST_UNFOLDED = 1 << 25
-"""Numbers that a convolution unfolds at a time: 128 MB of float32, far beyond what a cache-sized batch needs."""
+MOST_UNFOLDED = 1 << 27
+"""Bytes that a convolution unfolds at a time: far beyond what a cache-sized batch needs."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _convolution(linear: Convolution, dtype: type) -> ColumnMap:
     kernel: Columns = linear.kernel.astype(dtype).reshape(g, out // g, unfold)
     transposed = np.ascontiguousarray(kernel.transpose(0, 2, 1))
     # as many columns at a time as keep what is unfolded within bounds
-    most = max(1, MOST_UNFOLDED // (g * unfold * oh * ow))
+    most = max(1, MOST_UNFOLDED // (np.dtype(dtype).itemsize * g * unfold * oh * ow))
     windows = [
         (i, j, slice(i * dh, i * dh + sh * (oh - 1) + 1, sh), slice(j * dw, j * dw + sw * (ow - 1) + 1, sw))
         for i in range(kh)
