@@ -72,6 +72,11 @@ class ByInputs:
         """The network on columns, for attacks."""
         return self._ascent.model
 
+    @property
+    def settled(self) -> bool:
+        """True once it is decided how boxes are bounded, which two processes should not decide each for itself."""
+        return self._chosen
+
     def start(self) -> None:
         """Where many regions are about to be bounded for the first time, chooses how."""
         work = self._work

@@ -64,6 +64,7 @@ class ByUnits:
         work: the search's state.
     """
 
+    settled = True
     program_units = 24
     """Unstable units up to which a domain is given to the linear program."""
 

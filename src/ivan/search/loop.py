@@ -94,7 +94,7 @@ class Search:
             plant(work)
             while self._going:
                 self._strategy.prepare()
-                if work.statistics.domains and self._rounds.due(len(work.frontier)):
+                if self._strategy.settled and self._rounds.due(len(work.frontier)):
                     self._round()
                 else:
                     self._step()
