@@ -36,8 +36,8 @@ from ivan.search import Search, Seed, Statistics
 from ivan.verdict import Verdict
 from ivan.vnnlib import Query, read_query
 
-FIRST_RESTARTS = 8
-"""Starting points of the attack that comes before a replay."""
+FIRST_RESTARTS, LEAVES_PER_START = 8, 64
+"""Starting points of the attack that comes before a replay: at least so many, and more for a long one."""
 
 
 class Listener:
@@ -156,6 +156,7 @@ class _Verification:
         self._techniques = Techniques.of(options.incremental, options.alpha, options.theta)
         self._outcome = Outcome(Verdict.UNKNOWN)
         self._memory: Memory | None = None
+        self._tried = 0
         self._near: list[np.ndarray[Any, np.dtype[np.float64]]] = []
         self._runtime: Runtime | None = None
         parallel.set_threads(options.threads or parallel.cores())
@@ -231,8 +232,10 @@ class _Verification:
                     return Verdict.SAT
                 chosen = named if base is not None else self._best_base()
                 # an update that breaks the property is often found out long before its old proof is replayed
-                if chosen is not None and self._attacked(min(FIRST_RESTARTS, self._options.attack_restarts)):
-                    return Verdict.SAT
+                if chosen is not None:
+                    starts = max(FIRST_RESTARTS, len(chosen.proof.tree.leaves) // LEAVES_PER_START)
+                    if self._attacked(min(starts, self._options.attack_restarts)):
+                        return Verdict.SAT
                 reused = self._reused(chosen)
                 if reused is not None:
                     if reused.witness is not None:
@@ -242,7 +245,7 @@ class _Verification:
                         self._outcome.proof = reused.seed.proof
                         return Verdict.UNSAT
                     seed = reused.seed
-            if self._attacked(self._options.attack_restarts):
+            if self._tried < self._options.attack_restarts and self._attacked(self._options.attack_restarts):
                 return Verdict.SAT
             return self._searched(seed)
         except OutOfTime:
@@ -327,7 +330,7 @@ class _Verification:
                 near=self._near,
                 deadline=self._deadline,
             )
-            self._near = []  # once is enough
+            self._near, self._tried = [], restarts  # once is enough
             for point, region in zip(points[:4], regions[:4], strict=True):
                 self._outcome.witness = confirm(self._problem, self._run_model, point, int(region))
                 if self._outcome.witness is not None:

@@ -72,6 +72,19 @@ def proved(rng: Rng, network: Network, *, by_units: bool, cases: int = 2) -> tup
     return problem, result.proof
 
 
+def test_an_update_that_breaks_the_property_is_found_out_before_the_replay(monkeypatch):
+    rng = np.random.default_rng(0)
+    problem, proof = proved(rng, dense(rng), by_units=False)
+    old = problem.network
+    # each case asks whether C y is small: far along -C it is
+    shift = -1e3 * np.sum([case.C[0] for case in problem.cases], axis=0)
+    broken = Network(old.layers, old.input_shape, old.output.plus_constant(shift), "broken", old.precision)
+    monkeypatch.setattr("ivan.incremental.reuse.replay", None)
+    reused = reuse(build_problem(problem.query, broken), proof, deployed(broken), NEVER)
+    assert reused.witness is not None
+    assert not reused.complete
+
+
 @pytest.mark.parametrize("by_units", [False, True])
 @pytest.mark.parametrize("size", [0.0, 1e-3, 3e-2, 1.0])
 @FEW_SEARCHES

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.attack.confirm import Run
+from ivan.bounds.columns import Model
 from ivan.bounds.replay import Replayed, check_fit, replay, uncovered
 from ivan.deadline import Deadline
 from ivan.incremental.prune import prune
@@ -58,8 +59,9 @@ def reuse(
 ) -> Reused:
     """Makes the seed of a search out of an old proof.
 
-    Where a certificate fails, the corner that minimises its bound is tried as a counterexample at once: an update that
-    breaks the property is often found out long before the replay is through.
+    A batch of gradient descents comes first, and where a certificate fails, the corner that minimises its bound is
+    tried as a counterexample at once: an update that breaks the property is often found out long before the replay is
+    through.
 
     Args:
         problem: the problem.
@@ -87,6 +89,11 @@ def reuse(
         seed = replace(_open(problem, proof), experience=experience)
         return Reused(seed, leaves, 0, complete=not len(seed.leaf))
     candidates = Candidates(problem, run, deadline)
+
+    if len(problem.cases):
+        candidates.pursue(Model(problem.network), np.arange(len(problem.cases)))
+        if candidates.witness is not None:
+            return Reused(_open(problem, proof), leaves, 0, complete=False, witness=candidates.witness)
 
     def try_corners(corner: NDArray[np.float64], case: NDArray[np.int64]) -> bool:
         candidates.points(corner, case)
