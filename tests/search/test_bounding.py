@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.engine import Box, Half, affine, dense, problem_of, random_problem, search
 
 from ivan.bounds.forward import Forward
-from ivan.bounds.replay import replay
+from ivan.bounds.replay import check_fit, replay
 from ivan.deadline import NEVER
+from ivan.errors import ProofError
 from ivan.incremental.reuse import reuse
 from ivan.network.activations import Relu
 from ivan.network.layers import Layer, Network
 from ivan.network.linear import Dense
 from ivan.problem import Problem
-from ivan.proof import Refresh, SpecTree
+from ivan.proof import Certificates, Proof, Refresh, SpecTree
 from ivan.search import bounding, by_inputs
 from ivan.search.bounding import forward_pays
 from ivan.verdict import Verdict
@@ -157,3 +160,62 @@ def test_a_problem_without_rows_has_nothing_to_choose():
     problem = problem_of(network, Box(np.zeros(3), np.ones(3), [[Half([0.0, 0.0], 0.5, [1.0, 0.0, 0.0])]]))
     assert not problem.rows_of_case.any()
     assert not forward_pays(problem, Forward(network), NEVER)
+
+
+def test_bounds_handed_on_by_one_recipe_are_not_taken_for_those_of_another(monkeypatch):
+    network = lattice(8)
+    told(monkeypatch, answer=False)
+    corners = [np.array([x, y]) for x in (-2.0, -1.0, 0.0, 1.0) for y in (-2.0, -1.0, 0.0, 1.0)]
+
+    def asked(above: float) -> Problem:
+        local = [np.array([[a, b] for a in (x, x + 1) for b in (y, y + 1)]) for x, y in corners]
+        rows = [[[Half([-1.0], -float(network(ends).max()) - above)]] for ends in local]
+        return problem_of(network, *(Box(low, low + 1.0, row) for low, row in zip(corners, rows, strict=True)))
+
+    first = search(asked(1e3), by_units=False)
+    assert recipes(first.proof.tree, 0) == {Refresh.BACKWARD}
+    told(monkeypatch, answer=True)
+    tighter = asked(1e-6)
+    reused = reuse(tighter, first.proof, lambda x: np.full(1, np.nan), NEVER)
+    # where nothing holds any more, roots are bounded anew
+    seed = replace(reused.seed, certificates=Certificates.none())
+    everything = np.array([case.region for case in tighter.cases])
+    seed = replace(seed, leaf=everything, case=np.arange(len(everything)))
+    assert seed.domains
+    result = search(tighter, by_units=False, seed=seed)
+    assert result.verdict is Verdict.UNSAT
+    assert Refresh.FORWARD in recipes(result.proof.tree, 0)
+    assert replay(tighter, result.proof).complete
+
+
+@pytest.mark.parametrize("forward", [False, True])
+def test_a_search_that_is_cut_anywhere_leaves_claims_on_bounds_that_a_replay_computes(monkeypatch, forward):
+    told(monkeypatch, answer=forward)
+    network = lattice(16)
+    problem = question(network, greatest(network) + 0.02)
+    resumed = 0
+    for checks in range(2, 200, 3):
+        cut = search(problem, by_units=False, checks=checks)
+        tree, claims = cut.proof.tree, cut.proof.certificates
+        assert np.all(tree.refresh[claims.node] != Refresh.NONE)
+        if cut.verdict is not Verdict.TIMEOUT:
+            break
+        assert replay(problem, cut.proof).holds.all()
+        reused = reuse(problem, cut.proof, lambda x: np.full(1, np.nan), NEVER)
+        result = search(problem, by_units=False, seed=reused.seed)
+        assert result.verdict is Verdict.UNSAT
+        assert replay(problem, result.proof).complete
+        resumed += 1
+    assert resumed > 5
+
+
+def test_forward_bounds_that_memory_does_not_hold_are_refused(monkeypatch):
+    monkeypatch.setattr("ivan.bounds.forward.MOST_FOR_ONE", 10)
+    network = lattice(16)
+    problem = question(network, greatest(network) + 0.02)
+    assert not forward_pays(problem, Forward(network), NEVER)
+    roots = SpecTree.roots(1)
+    check_fit(problem, Proof(roots, Certificates.none()))
+    hostile = replace(roots, refresh=np.full(1, Refresh.FORWARD, np.int8))
+    with pytest.raises(ProofError, match="forward bounds over too many inputs"):
+        check_fit(problem, Proof(hostile, Certificates.none()))

@@ -78,6 +78,19 @@ MOST_NUMBERS = 1 << 22
 """Numbers in one layer's forms: 32 MB an array, of which there are about ten. Domains beyond that wait their turn."""
 
 
+MOST_FOR_ONE = 1 << 24
+"""Numbers in the forms of a single domain beyond which there are no forward bounds."""
+
+
+def affordable(network: Network, axes: int) -> bool:
+    """Whether forms over so many inputs fit into the memory that is set aside for them."""
+    return _widest(network) * (axes + 1) <= MOST_FOR_ONE
+
+
+def _widest(network: Network) -> int:
+    return max(network.inputs, *(layer.size for layer in network.layers), 1)
+
+
 class Forward:
     """Forward bounds of one network.
 
@@ -87,7 +100,6 @@ class Forward:
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._widest = max(network.inputs, *(layer.size for layer in network.layers), 1)
         self._maps: dict[int, list[tuple[int, ColumnMap, ColumnMap]]] = {}
 
     def enclose(self, domains: Domains, deadline: Deadline = NEVER) -> Enclosure:
@@ -101,7 +113,7 @@ class Forward:
             OutOfTime: the deadline passed.
         """
         axes = int((domains.lower < domains.upper).any(axis=0).sum())
-        most = max(1, MOST_NUMBERS // (self._widest * (axes + 1)))
+        most = max(1, MOST_NUMBERS // (_widest(self._network) * (axes + 1)))
         if len(domains) > most:
             parts = [np.arange(at, min(at + most, len(domains))) for at in range(0, len(domains), most)]
             done = [self.enclose(domains.take(part), deadline).domains for part in parts]
@@ -167,7 +179,8 @@ def _box(domains: Domains) -> Array:
     """The inputs themselves, exactly: one column per input that varies in some domain of the batch."""
     lower, upper = domains.lower, np.maximum(domains.lower, domains.upper)
     axis = np.flatnonzero((lower < upper).any(axis=0))
-    middle = 0.5 * (lower + upper)
+    with np.errstate(over="ignore"):
+        middle = 0.5 * (lower + upper)
     half = np.nextafter(np.maximum(upper - middle, middle - lower), np.inf)
     box = np.zeros((lower.shape[1], len(axis) + 1, len(lower)))
     box[axis, np.arange(len(axis))] = half[:, axis].T

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ivan.bounds.backward import bound_outputs
 from ivan.bounds.domains import Domains
 from ivan.bounds.enclosure import Enclosure, enclose
-from ivan.bounds.forward import Forward
+from ivan.bounds.forward import Forward, affordable
 from ivan.bounds.objective import Rows
 from ivan.deadline import Deadline
 from ivan.problem import Problem
@@ -55,6 +55,8 @@ def forward_pays(problem: Problem, forward: Forward, deadline: Deadline) -> bool
     if not problem.rows_of_case.any():
         return False
     wide = max(problem.regions, key=lambda region: len(region.free))
+    if not affordable(network, len(wide.free)):
+        return False
     random, width = np.random.default_rng(0), (wide.upper - wide.lower) * SCALE
     lower = wide.lower + random.random((MOST_BOXES, network.inputs)) * (wide.upper - wide.lower - width)
     boxes = Domains.boxes(lower, np.minimum(lower + width, wide.upper), len(network.layers))
@@ -76,7 +78,8 @@ def forward_pays(problem: Problem, forward: Forward, deadline: Deadline) -> bool
     began = time.monotonic()
     tight = enclose(network, boxes, deadline=deadline)
     dear = (time.monotonic() - began) / count  # a single box pays for the interpreter as well
-    looseness = np.log(_gap(problem, quick)) - np.log(_gap(problem, tight))
+    with np.errstate(invalid="ignore"):  # both may be infinite, and NaN decides for tight bounds
+        looseness = np.log(_gap(problem, quick)) - np.log(_gap(problem, tight))
     return bool(np.median(looseness) * len(wide.free) / ORDER < np.log(dear / cheap))
 
 

@@ -18,6 +18,7 @@ from ivan.bounds.ascent import Ascent, Model, Schedule, initial, ragged_weights
 from ivan.bounds.backward import bound_outputs
 from ivan.bounds.certify import holds
 from ivan.bounds.descend import descend
+from ivan.bounds.domains import Domains
 from ivan.bounds.enclosure import Enclosure, enclose, from_known
 from ivan.bounds.forward import Forward
 from ivan.bounds.replay import batch_size
@@ -61,11 +62,10 @@ class ByInputs:
         self.batch = self.pairs = batch_size(work.problem.network)
         self._ascent = Ascent(Model(work.network))
         self._reach = FIRST_REACH
-        self._forward, self._refresh = Forward(work.network), Refresh.BACKWARD
+        self._forward = Forward(work.network)
         # what an old proof chose goes on
         self._chosen = bool(np.any(work.seed.tree.refresh == Refresh.FORWARD))
-        if self._chosen:
-            self._refresh = Refresh.FORWARD
+        self._use(Refresh.FORWARD if self._chosen else Refresh.BACKWARD)
 
     @property
     def model(self) -> Model:
@@ -94,18 +94,31 @@ class ByInputs:
         if not self._chosen:
             self._chosen = True
             if forward_pays(self._work.problem, self._forward, self._work.deadline):
-                self._refresh = Refresh.FORWARD
+                self._use(Refresh.FORWARD)
+
+    def _use(self, refresh: Refresh) -> None:
+        """From now on boxes are bounded so, and certificates are reached on such bounds."""
+        self._refresh = self._work.claims_rest_on = refresh
 
     def bounded(self, chunk: Chunk) -> Enclosure:
         """Bounds of a batch: its own where they are known."""
         work = self._work
         columns = {name: work.tree.column(name) for name in COLUMNS}
         domains = descend(chunk.known.take(chunk.row), columns, chunk.node, chunk.ancestor)
-        if domains.known is not None and chunk.node[0] == chunk.ancestor[0]:
+        # what was handed on with a leaf that is not refreshed are an ancestor's bounds
+        own = (chunk.node == chunk.ancestor) & (work.tree.column("refresh")[chunk.node] != Refresh.NONE)
+        if domains.known is None or not own.any():
+            return self._computed(domains)
+        if own.all():
             return from_known(work.network, domains)
+        parts = [np.flatnonzero(own), np.flatnonzero(~own)]
+        done = [domains.take(parts[0]), self._computed(domains.take(parts[1])).domains]
+        return from_known(work.network, Domains.concatenate(done).take(np.argsort(np.concatenate(parts))))
+
+    def _computed(self, domains: Domains) -> Enclosure:
         if self._refresh == Refresh.FORWARD:
-            return self._forward.enclose(domains, work.deadline)
-        return enclose(work.network, domains, deadline=work.deadline)
+            return self._forward.enclose(domains, self._work.deadline)
+        return enclose(self._work.network, domains, deadline=self._work.deadline)
 
     def close(self, batch: Batch) -> None:
         """Every row of every open case by itself, then the rows of each conjunction together."""
@@ -179,10 +192,7 @@ class ByInputs:
     def settle(self, batch: Batch) -> None:
         """Decides whose bounds are handed down, and whose replay needs."""
         depth, refresh = self._work.tree.column("depth")[batch.node], self._work.tree.column("refresh")
-        claimed = np.zeros(len(batch.node), bool)
-        # a certificate was reached on the node's own bounds
-        claimed[batch.owner[batch.closed]] = True
-        needed = batch.node[claimed | (depth % REFRESH_EVERY == 0)]
+        needed = batch.node[depth % REFRESH_EVERY == 0]
         refresh[needed[refresh[needed] == Refresh.NONE]] = self._refresh
 
     def split(self, batch: Batch) -> None:

@@ -56,8 +56,8 @@ class Seed:
         return not len(self.certificates) and not len(self.refinements) and bool(np.all(self.tree.parent < 0))
 
     def bounded_by(self, refresh: Refresh) -> Seed:
-        """With another recipe for the bounds of all nodes."""
-        return replace(self, tree=replace(self.tree, refresh=np.full(len(self.tree), refresh, np.int8)))
+        """With another recipe for the bounds of all nodes; bounds by the old one are forgotten."""
+        return replace(self, tree=replace(self.tree, refresh=np.full(len(self.tree), refresh, np.int8)), domains=())
 
     def with_open_roots(self, problem: Problem) -> Seed:
         """Without what is proved at roots that are open and have no slopes yet: they are about to get other bounds."""

@@ -43,6 +43,8 @@ class Workspace:
     Attributes:
         network: the problem's network, or one that computes the same on its regions (`reduce`).
         refinements: slopes of intermediate bounds, one refined node each, in the terms of `network`.
+        claims_rest_on: how the bounds of a node that something is claimed of were computed anew; NONE where they may be
+            an ancestor's.
         refined: which of them belongs to a refined node; -1 for a node that had nothing to refine.
     """
 
@@ -51,6 +53,7 @@ class Workspace:
         self.network: Network = problem.network
         self.rows = Rows(problem)
         self.experience = seed.experience
+        self.claims_rest_on = Refresh.NONE
         self.tree = TreeBuilder(seed.tree)
         self.frontier = Frontier()
         self.certificates: list[Certificates] = [seed.certificates] if len(seed.certificates) else []
@@ -76,6 +79,10 @@ class Workspace:
             batch.closed[pairs] = True
             batch.bound[pairs] = np.maximum(batch.bound[pairs], claims.margin)
             self.certificates.append(claims)
+            if self.claims_rest_on != Refresh.NONE:
+                refresh = self.tree.column("refresh")
+                fresh = claims.node[refresh[claims.node] == Refresh.NONE]
+                refresh[fresh] = self.claims_rest_on
 
     def close(self, batch: Batch, pairs: Index, parameters: Parameters, reached: Array) -> None:
         """Puts what ascent found to use: one rigorous pass for the pairs whose bound, it says, is positive.

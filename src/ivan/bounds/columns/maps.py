@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,22 +92,27 @@ def _sparse(matrix: csr_array[Any], dtype: type) -> ColumnMap:
 def _dense(linear: Dense, dtype: type) -> ColumnMap:
     if linear.sparse is not None:
         return _sparse(linear.sparse, dtype)
-    weight: Columns = linear.weight.astype(dtype)
-    transposed = np.ascontiguousarray(weight.T)
+    weight: Columns = linear.weight.astype(dtype, copy=False)
+
+    @cache
+    def transposed() -> Columns:
+        """Made when it is used first: forward bounds never do."""
+        return np.ascontiguousarray(weight.T)
+
     if linear.plain:
-        return ColumnMap(lambda x: weight @ x, lambda a: transposed @ a)
+        return ColumnMap(lambda x: weight @ x, lambda a: transposed() @ a)
 
-    def along(matrix: Columns) -> Apply:
-        rows, columns = matrix.shape
-
+    def along(made: Callable[[], Columns]) -> Apply:
         def through(x: Columns) -> Columns:
+            matrix = made()
+            rows, columns = matrix.shape
             tensor = x.reshape(linear.before, columns, -1)
             result: Columns = np.matmul(matrix, tensor)
             return result.reshape(linear.before * rows * linear.after, x.shape[1])
 
         return through
 
-    return ColumnMap(along(weight), along(transposed))
+    return ColumnMap(along(lambda: weight), along(transposed))
 
 
 def _selection(linear: Selection) -> ColumnMap:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ivan.bounds.forward import affordable
+from ivan.errors import ProofError
 from ivan.problem import Problem
-from ivan.proof import Proof
+from ivan.proof import Proof, Refresh
 
 Index = NDArray[np.int64]
 
@@ -22,6 +24,9 @@ def check_fit(problem: Problem, proof: Proof) -> None:
     proof.tree.check(len(problem.regions), network.inputs, sizes)
     proof.certificates.check(len(proof.tree), problem.rows_of_case)
     proof.refinements.check(proof.tree, sizes)
+    forward = np.unique(proof.tree.region()[proof.tree.refresh == Refresh.FORWARD])
+    if not all(affordable(network, len(problem.regions[r].free)) for r in forward):
+        raise ProofError("malformed proof: forward bounds over too many inputs for so large a network")
 
 
 def uncovered(problem: Problem, proof: Proof, held: NDArray[np.bool_]) -> tuple[Index, Index]:
