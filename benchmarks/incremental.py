@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
 import shutil
 import sys
 import tempfile
@@ -24,13 +23,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import geometric_mean
 
-for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-    os.environ.setdefault(variable, "1")  # before numpy is loaded, as the command does
-
-import ivan  # noqa: E402
-from ivan.options import Options  # noqa: E402
-from ivan.verification import Outcome  # noqa: E402
-from ivan.vnnlib import read_query  # noqa: E402
+import ivan
+from ivan.options import Options
+from ivan.verification import Outcome
+from ivan.vnnlib import read_query
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "vnnlib_examples"
 UPDATES = ("int16", "int8", "finetuned", "pruned")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.engine import (
     EXACT,
     LAWS,
+    Patience,
     dense,
     inside,
     never_confirmed,
@@ -33,8 +34,10 @@ from ivan.incremental.prune import prune
 from ivan.incremental.reorder import experience_of
 from ivan.incremental.reuse import reuse
 from ivan.incremental.techniques import NAMES, Techniques
+from ivan.network.layers import Network
 from ivan.problem import Problem, build_problem
 from ivan.proof import Certificates, Kind, Proof, Side, SpecTree, State, TreeBuilder
+from ivan.search import Search
 from ivan.search.experience import Experience
 from ivan.verdict import Verdict
 
@@ -237,6 +240,30 @@ def test_every_combination_gives_the_right_answer(names, by_units):
             return
     check_fit(again, result_proof)
     assert replay(again, result_proof).complete
+
+
+@pytest.mark.parametrize("names", [names for names in SUBSETS if "reuse" in names])
+@pytest.mark.parametrize("by_units", [False, True])
+@settings(max_examples=4, deadline=None, derandomize=True)
+@given(seed=SEEDS)
+def test_no_combination_proves_what_is_not_so(names, by_units, seed):
+    """The update violates the property next to one point only, and no counterexample is ever confirmed."""
+    rng = np.random.default_rng(seed)
+    network = dense(rng, (4, 8, 8, 2) if by_units else (3, 8, 8, 2))
+    problem, proof = proved(rng, network, by_units=by_units)
+    box = problem.regions[0]
+    x = points(rng, box.lower, box.upper, 3000)
+    margin = problem.margins(0, x)[:, 0]
+    # moves the outputs so that the worst of all points, and hardly another, violates the first case
+    C = problem.cases[0].C[0]
+    shift = -(margin.min() + 1e-3 * np.ptp(margin)) * C / (C @ C)
+    broken = Network(network.layers, network.input_shape, network.output.plus_constant(shift), "broken", "float64")
+    again = build_problem(problem.query, broken)
+    assert again.margins(0, x).min() < 0.0
+    reused = reuse(again, proof, never_confirmed, NEVER, None, Techniques.of(names, 0.5, 0.05))
+    assert not reused.complete
+    result = Search(again, never_confirmed, reused.seed, deadline=Patience(300), by_units=by_units).run()
+    assert result.verdict not in (Verdict.UNSAT, Verdict.SAT)
 
 
 @settings(max_examples=10, deadline=None, derandomize=True)

@@ -31,7 +31,8 @@ from tests.engine import (
 )
 from tests.incremental.test_reuse import perturbed
 from tests.network.test_reduce import active
-from tests.soundness.test_search import assert_true, shared
+from tests.soundness.test_search import assert_true
+from tests.soundness.test_shared_search import shared
 
 from ivan.bounds.reduction import Reduction
 from ivan.bounds.replay import replay

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engine import EXACT, Array, Patience, random_certificates, random_problem, random_tree
+from tests.processes import two_processes
 
-from ivan.bounds.parallel import set_threads, threads
 from ivan.bounds.replay import Replayed, replay, walk
 from ivan.bounds.replay.walk import _Walk
 from ivan.deadline import OutOfTime
@@ -28,27 +28,10 @@ CLOSE = 1e-9
 @contextmanager
 def shared() -> Iterator[list[int]]:
     """Two processes share a replay as soon as something can be divided; gives the processes that are started."""
-    fork, started = os.fork, []
-
-    def spy() -> int:
-        pid = fork()
-        if pid:
-            started.append(pid)
-        return pid
-
-    with pytest.MonkeyPatch.context() as patch:
+    with two_processes() as (started, patch):
         patch.setattr(walk, "WORTH_SHARING", -1.0)
         patch.setattr(walk, "batch_size", lambda network: 3)
-        patch.setattr(os, "fork", spy)
-        set_threads(2)
-        try:
-            yield started
-            assert threads() == 2
-        finally:
-            set_threads(1)
-    for pid in started:
-        with pytest.raises(ProcessLookupError):
-            os.kill(pid, 0)
+        yield started
 
 
 def example(seed: int, kind: str = "dense", splits: int = 25) -> tuple[Problem, Proof]:

@@ -9,7 +9,7 @@ Source: Madry et al., ICLR 2018.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,20 +131,21 @@ def attack(
         points: (P, inputs); empty when none was found.
         region: (P,) where each lies.
     """
-    count, batch = len(problem.cases), max(1, restarts)
     old = np.array(near, np.float64).reshape(-1, problem.network.inputs)
-    rounds = [(np.arange(at, min(at + batch, count)), False) for at in range(0, count, batch)]
-    if len(old):
-        rounds = [(cases, True) for cases, _ in rounds] + rounds
-    for cases, again in rounds:
+    every = np.arange(len(problem.cases))
+    batches = [every[at : at + max(1, restarts)] for at in range(0, len(every), max(1, restarts))]
+
+    def rounds() -> Iterator[tuple[Index, Array, float]]:
+        if len(old):
+            for cases in batches:
+                yield np.repeat(cases, len(old)), np.tile(old, (len(cases), 1)), NEAR
+        for cases in batches:
+            case = np.resize(cases, max(len(cases), restarts))
+            yield case, starts(problem, case, rng), FAR
+
+    for case, start, rate in rounds():
         if deadline.passed:
             break
-        if again:
-            case, start = np.repeat(cases, len(old)), np.tile(old, (len(cases), 1))
-            rate = NEAR
-        else:
-            case = np.resize(cases, max(len(cases), restarts))
-            start, rate = starts(problem, case, rng), FAR
         points, worst = descend(problem, model, case, start, steps=steps, rate=rate, deadline=deadline)
         found = np.flatnonzero(worst <= 0.0)
         if len(found):
