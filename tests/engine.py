@@ -283,6 +283,7 @@ def random_tree(
     forward = rng.random(len(refresh)) < np.where(root, forward_roots, 0.5)
     ways = np.where(forward, Refresh.FORWARD, Refresh.BACKWARD)
     refresh[:] = np.where(root | (rng.random(len(refresh)) < 0.4), ways, Refresh.NONE)
+    builder.column("firm")[:] = rng.random(len(refresh)) < 0.2
     return builder.snapshot()
 
 

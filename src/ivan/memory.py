@@ -17,6 +17,7 @@ import numpy as np
 import ivan
 from ivan.deadline import Deadline
 from ivan.errors import MismatchError, ProofError, StoreError
+from ivan.incremental.compact import Compacted, replay_cost
 from ivan.network.compare import distance_to, weights, weights_bytes
 from ivan.network.onnx_reader import Model
 from ivan.options import Options
@@ -210,16 +211,9 @@ class Memory:
     ) -> int | None:
         """Saves a run; its number, or None where that is not possible."""
         network = self._problem.network
-        record = None
+        record = None if proof is None else _record(proof)
         if proof is not None:
-            tree = proof.tree
-            record = ProofRecord(
-                format=FORMAT,
-                leaves=len(tree.leaves),
-                depth=int(tree.depth().max(initial=0)),
-                open=not proof.complete,
-                data=encode(proof),
-            )
+            statistics = statistics | {"replay_cost": replay_cost(proof.tree)}
         run = RunRecord(
             network=self._network,
             property=self._property,
@@ -249,6 +243,19 @@ class Memory:
             )
         return self._guarded(lambda: self._store.save(run, versions, asked, record, found))
 
+    def replace(self, run: int, before: Proof, found: Compacted) -> bool:
+        """Saves a compacted proof in place of the one that it was made from; False where that is not possible."""
+
+        def save() -> bool:
+            stored = self._store.run(run)
+            if stored is None:
+                return False
+            first = {"leaves_before": len(before.tree.leaves), "replay_cost_before": replay_cost(before.tree)}
+            now = {"replay_cost": replay_cost(found.proof.tree), "compacted": found.finished}
+            return self._store.replace_proof(run, _record(found.proof), first | stored.statistics | now)
+
+        return bool(self._guarded(save))
+
     # Helpers
 
     @property
@@ -267,6 +274,17 @@ class Memory:
         except (StoreError, ProofError) as error:
             self._warn(error.message, error.hint)
             return None
+
+
+def _record(proof: Proof) -> ProofRecord:
+    tree = proof.tree
+    return ProofRecord(
+        format=FORMAT,
+        leaves=len(tree.leaves),
+        depth=int(tree.depth().max(initial=0)),
+        open=not proof.complete,
+        data=encode(proof),
+    )
 
 
 def _once(warn: Warn) -> Warn:

@@ -41,6 +41,12 @@ class Options:
         minimum=0.0,
         proof=True,
     )
+    compact: float = _knob(
+        0.5,
+        "Time spent after the answer on making the stored proof cheaper to replay, as a share of the solving time; "
+        "0 for none.",
+        minimum=0.0,
+    )
     attack_restarts: int = _knob(64, "Starting points of the first attack.", minimum=0, maximum=1_000_000)
     attack_steps: int = _knob(20, "Gradient steps from each of them.", minimum=0, maximum=1_000_000)
 

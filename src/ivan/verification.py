@@ -24,6 +24,7 @@ from ivan.bounds import parallel
 from ivan.bounds.columns import Model as Columns
 from ivan.deadline import NEVER, Deadline, OutOfTime
 from ivan.errors import ProofError
+from ivan.incremental.compact import compact
 from ivan.incremental.reuse import Reused, reuse
 from ivan.incremental.techniques import Techniques
 from ivan.memory import Base, Memory, load_store
@@ -39,12 +40,15 @@ from ivan.vnnlib import Query, read_query
 FIRST_RESTARTS, LEAVES_PER_START = 8, 64
 """Starting points of the attack that comes before a replay: at least so many, and more for a long one."""
 
+WORTH_COMPACTING = 0.1
+"""Seconds of a compaction from which one is begun."""
+
 
 class Listener:
     """Told what happens; every method does nothing unless overridden."""
 
     def phase(self, name: str) -> None:
-        """A phase begins: read, store, check, replay, attack, search."""
+        """A phase begins: read, store, check, replay, attack, search, save, compact."""
 
     def replayed(self, tried: int, held: int, total: int) -> None:
         """Certificates of a stored proof were tried."""
@@ -73,7 +77,8 @@ class Outcome:
         base_run: the stored run that this one started from, or whose answer it repeats.
         base_name: the model of that run.
         exact: the answer is that of a stored run of the same question.
-        leaves: leaves of the proof.
+        leaves: leaves of the proof as it was found.
+        compacted_leaves: leaves of the proof as it is stored in the end.
         reused_leaves: leaves of the stored proof that needed no search.
         base_leaves: leaves of the stored proof.
         statistics: counters of the search.
@@ -95,6 +100,7 @@ class Outcome:
     base_name: str | None = None
     exact: bool = False
     leaves: int = 0
+    compacted_leaves: int = 0
     reused_leaves: int = 0
     base_leaves: int = 0
     statistics: Statistics = field(default_factory=Statistics)
@@ -357,25 +363,43 @@ class _Verification:
         outcome = self._outcome
         outcome.verdict = verdict
         if outcome.proof is not None:
-            outcome.leaves = len(outcome.proof.tree.leaves)
+            outcome.leaves = outcome.compacted_leaves = len(outcome.proof.tree.leaves)
         now = time.monotonic()
         outcome.solve_seconds, outcome.seconds = now - self._solving, now - self._began
         self._listener.answered(outcome)
         if self._memory is not None and not outcome.exact:
-            start = time.monotonic()
-            outcome.run = self._memory.save(
-                verdict,
-                outcome.proof,
-                outcome.witness,
-                options=self._options,
-                seconds=outcome.solve_seconds,
-                statistics={
-                    "domains": outcome.statistics.domains,
-                    "reused_leaves": outcome.reused_leaves,
-                    "base_leaves": outcome.base_leaves,
-                },
-                parent=outcome.base_run,
-            )
-            outcome.save_seconds = time.monotonic() - start
+            self._save(self._memory)
+            if verdict is Verdict.UNSAT and outcome.run is not None:
+                self._compact(self._memory, outcome.run)
         outcome.seconds = time.monotonic() - self._began
         return outcome
+
+    def _save(self, memory: Memory) -> None:
+        outcome = self._outcome
+        start = time.monotonic()
+        outcome.run = memory.save(
+            outcome.verdict,
+            outcome.proof,
+            outcome.witness,
+            options=self._options,
+            seconds=outcome.solve_seconds,
+            statistics={
+                "domains": outcome.statistics.domains,
+                "reused_leaves": outcome.reused_leaves,
+                "base_leaves": outcome.base_leaves,
+            },
+            parent=outcome.base_run,
+        )
+        outcome.save_seconds = time.monotonic() - start
+
+    def _compact(self, memory: Memory, run: int) -> None:
+        """Makes the saved proof cheaper to replay, for a share of the time that solving took."""
+        budget, outcome = self._options.compact * self._outcome.solve_seconds, self._outcome
+        if budget < WORTH_COMPACTING or outcome.proof is None:
+            return
+        start = time.monotonic()
+        with self._phase("compact"):
+            found = compact(self._problem, outcome.proof, self._deadline.sooner(budget), thrifty=True)
+        if memory.replace(run, outcome.proof, found):
+            outcome.proof, outcome.compacted_leaves = found.proof, len(found.proof.tree.leaves)
+        outcome.compact_seconds = time.monotonic() - start

@@ -26,7 +26,16 @@ from tests.engine import (
     together,
 )
 
-from ivan.bounds.ascent import Ascent, Model, Parameters, Schedule, certificates_of, initial, ragged_weights
+from ivan.bounds.ascent import (
+    Ascent,
+    Model,
+    Parameters,
+    Schedule,
+    certificates_of,
+    from_certificates,
+    initial,
+    ragged_weights,
+)
 from ivan.bounds.ascent.adam import Adam
 from ivan.bounds.backward import bound_outputs, bound_units
 from ivan.bounds.certify import certify
@@ -547,3 +556,34 @@ def test_two_boxes_on_either_side_of_a_unit_keep_their_bounds():
     enclosure = together([enclosure_at(problem, tree, r) for r in range(2)])
     found = of(problem).bounds(enclosure, pairs, pairs, rows, initial(enclosure, pairs, pairs, rows))
     np.testing.assert_allclose(found, [-0.5, 0.5])
+
+
+@FEW
+@given(seed=SEEDS, kind=st.sampled_from(sorted(EXACT)))
+def test_what_a_certificate_says_is_taken_up_again(seed, kind):
+    """Certificates are made of parameters and parameters of certificates; units without a choice are no part of it."""
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, EXACT[kind](rng))
+    tree = random_tree(rng, problem, 5)
+    node = int(rng.choice(tree.leaves))
+    enclosure = enclosure_at(problem, tree, node)
+    rows, case = Rows(problem), np.arange(len(problem.cases))
+    owner = np.zeros(len(case), np.int64)
+    start = initial(enclosure, owner, case, rows)
+    for slopes in start.slopes:
+        slopes[:] = rng.random(slopes.shape)
+    for multipliers in start.multipliers:
+        if multipliers is not None:
+            multipliers[:] = rng.standard_normal(multipliers.shape)
+    start.weights[:] = rng.random(start.weights.shape) * (start.weights > 0.0)
+    claims = certificates_of(enclosure, owner, np.full(len(case), node), case, np.zeros(len(case)), start)
+    again = from_certificates(enclosure, owner, claims, rows)
+    shares = start.weights / start.weights.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(again.weights, shares, rtol=1e-12)
+    for k, units in enumerate(start.units):
+        free = enclosure.unstable[k][np.ix_(owner, units)]
+        np.testing.assert_array_equal(again.slopes[k][free], start.slopes[k][free])
+        mask = enclosure.split[k]
+        if mask is not None:
+            split = mask[np.ix_(owner, units)]
+            np.testing.assert_allclose(again.multipliers[k][split], start.multipliers[k][split], rtol=1e-6)

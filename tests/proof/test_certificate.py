@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from tests.engine import EXACT, LAWS, random_certificates, random_problem, random_tree
 
 from ivan.errors import ProofError
-from ivan.proof import Certificates, Ragged
+from ivan.proof import ByNode, Certificates, Ragged
 from ivan.proof.certificate import MULTIPLIER_COLUMNS, SLOPE_COLUMNS, WEIGHT_COLUMNS
 
+SEEDS = st.integers(0, 2**32 - 1)
 ROWS_OF_CASE = np.array([2, 1])
 
 
@@ -108,3 +109,18 @@ def test_ragged_rows_keep_the_order_of_their_entries(rows):
         start, end = ragged.offsets[row : row + 2]
         assert ragged["at"][start:end].tolist() == [at for at, r in enumerate(rows) if r == row]
     assert ragged.rows.tolist() == sorted(rows)
+
+
+@LAWS
+@given(seed=SEEDS)
+def test_certificates_are_found_by_their_nodes_and_keep_their_order(seed):
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, EXACT["dense"](rng), boxes=2)
+    tree = random_tree(rng, problem, 4)
+    claims = random_certificates(rng, problem, tree, int(rng.integers(0, 12)))
+    by_node = ByNode(claims, len(tree))
+    nodes = rng.integers(0, len(tree), 6)
+    found, place = by_node.of(nodes)
+    expected = [(i, j) for i, node in enumerate(nodes) for j in np.flatnonzero(claims.node == node)]
+    assert list(zip(place.tolist(), found.tolist(), strict=True)) == expected
+    assert by_node.counts.tolist() == [int((claims.node == node).sum()) for node in range(len(tree))]

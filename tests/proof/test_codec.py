@@ -87,9 +87,9 @@ def test_an_empty_proof_is_read_back(regions):
     assert_same(proof, decode(encode(proof)))
 
 
-def first_format(proof: Proof) -> bytes:
-    """Bytes as they were before there were refinements."""
-    arrays = [(kind, getattr(proof.tree, name)) for name, kind in COLUMNS.items()]
+def old_format(proof: Proof, version: int) -> bytes:
+    """Bytes as they were before nodes could be firm (2), and before there were refinements (1)."""
+    arrays = [(kind, getattr(proof.tree, name)) for name, kind in COLUMNS.items() if name != "firm"]
     claims = proof.certificates
     arrays += [(np.int32, claims.node), (np.int32, claims.case), (np.float64, claims.margin)]
     for table, kinds in (
@@ -99,8 +99,18 @@ def first_format(proof: Proof) -> bytes:
     ):
         arrays.append((np.int32, np.diff(table.offsets)))
         arrays += [(kind, table[name]) for name, kind in kinds.items()]
+    if version == 2:
+        refined = proof.refinements
+        arrays.append((np.int32, refined.node))
+        for table, kinds in (
+            (refined.support, {"layer": np.int16, "unit": np.int32}),
+            (refined.bounds, {"layer": np.int16, "unit": np.int32, "side": np.int8}),
+        ):
+            arrays.append((np.int32, np.diff(table.offsets)))
+            arrays += [(kind, table[name]) for name, kind in kinds.items()]
+        arrays.append((np.float16, refined.slopes))
     typed = [np.asarray(array).astype(np.dtype(kind).newbyteorder("<")) for kind, array in arrays]
-    head = struct.pack("<9sHH", b"IVANPROOF", 1, len(typed))
+    head = struct.pack("<9sHH", b"IVANPROOF", version, len(typed))
     head += b"".join(struct.pack("<4sQ", array.dtype.str.encode().ljust(4), len(array)) for array in typed)
     return head + zlib.compress(b"".join(array.tobytes() for array in typed))
 
@@ -109,17 +119,30 @@ def first_format(proof: Proof) -> bytes:
 @given(seed=SEEDS)
 def test_the_first_format_is_still_read_and_knows_of_no_refinements(seed):
     problem, proof = random_proof(seed)
-    old = decode(first_format(proof))
+    old = decode(old_format(proof, 1))
     check(problem, old)
-    assert_same(Proof(proof.tree, proof.certificates), old)
+    assert_same(Proof(not_firm(proof.tree), proof.certificates), old)
     assert not len(old.refinements)
+
+
+@LAWS
+@given(seed=SEEDS)
+def test_the_second_format_is_still_read_and_knows_of_no_firm_nodes(seed):
+    problem, proof = random_proof(seed)
+    old = decode(old_format(proof, 2))
+    check(problem, old)
+    assert_same(replace(proof, tree=not_firm(proof.tree)), old)
+
+
+def not_firm(tree: SpecTree) -> SpecTree:
+    return replace(tree, firm=np.zeros(len(tree), np.int8))
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(data=st.data())
-def test_altered_bytes_of_the_first_format_are_refused_or_read_but_never_raise_anything_else(data):
+def test_altered_bytes_of_old_formats_are_refused_or_read_but_never_raise_anything_else(data):
     problem, proof = random_proof(data.draw(st.integers(0, 3)))
-    raw = bytearray(first_format(proof))
+    raw = bytearray(old_format(proof, data.draw(st.integers(1, 2))))
     for _ in range(data.draw(st.integers(1, 3))):
         raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
     read_or_refused(problem, bytes(raw))
@@ -127,7 +150,8 @@ def test_altered_bytes_of_the_first_format_are_refused_or_read_but_never_raise_a
 
 def test_no_format_is_read_as_another():
     proof = random_proof(0)[1]
-    for data, other in ((encode(proof), 1), (first_format(proof), 2)):
+    versions = {FORMAT: encode(proof), **{version: old_format(proof, version) for version in (1, 2)}}
+    for data, other in ((versions[a], b) for a in versions for b in versions if a != b):
         raw = bytearray(data)
         struct.pack_into("<H", raw, 9, other)
         with pytest.raises(ProofError, match="number of arrays"):

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ivan.errors import InternalError, ProofError
-from ivan.store import ProofStore, RunRecord, WitnessRecord
+from ivan.store import ProofRecord, ProofStore, RunRecord, WitnessRecord
 from ivan.store.rows import WEIGHTS_LIMIT
 
 if TYPE_CHECKING:
@@ -218,6 +218,31 @@ class TestContract:
                 look(4711)
         assert store.run(4711) is None
         assert store.weights("0" * 64) is None
+
+    def test_another_proof_of_the_same_verdict_takes_the_place_of_the_first(
+        self, store: ProofStore, records: Records
+    ) -> None:
+        other = records.save(store, "unsat", network="other", proof=records.proof(b"stays"))
+        run = records.save(store, "unsat", proof=records.proof(b"long and winding"), parent=other)
+        before = store.run(run)
+        smaller = ProofRecord(format=2, leaves=3, depth=2, open=False, data=b"short")
+        assert store.replace_proof(run, smaller, {"replay_cost": 3})
+        assert store.proof(run) == smaller
+        assert store.proof(other).data == b"stays"
+        after = store.run(run)
+        assert before is not None
+        assert after is not None
+        assert (after.format, after.leaves, after.depth, after.statistics) == (2, 3, 2, {"replay_cost": 3})
+        for name in ("verdict", "network", "property", "parent", "created", "seconds", "version", "options"):
+            assert getattr(after, name) == getattr(before, name)
+        exact = store.exact(before.network, before.property)
+        assert exact is not None
+        assert exact.id == run
+
+    def test_nothing_takes_the_place_of_a_proof_that_is_gone(self, store: ProofStore, records: Records) -> None:
+        run = records.save(store, "timeout")
+        assert not store.replace_proof(run, records.proof(), {})
+        assert not store.replace_proof(run + 1, records.proof(), {})
 
     def test_records_that_contradict_each_other_are_refused(self, store: ProofStore, records: Records) -> None:
         with pytest.raises(InternalError, match="of another one"):

@@ -6,6 +6,7 @@ Tables and JSON go to stdout, talk to stderr. Only `clear` changes anything, and
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -131,6 +132,36 @@ def show_run(run: int | None, location: str | None, as_json: bool) -> None:
     show(drawn(family, run))
 
 
+@cache.command("compact")
+@click.argument("model")
+@click.argument("query")
+@store_option
+@click.option("--timeout", type=click.FloatRange(min=0.0), metavar="SECONDS", help="Stop after so long.")
+def compact_proof(model: str, query: str, location: str | None, timeout: float | None) -> int:
+    """Make the stored proof of MODEL and QUERY cheaper to replay, so that the next version is verified faster.
+
+    What a run began behind its answer goes on here, without a limit but SECONDS. It can be stopped at any time, and
+    goes on where it stopped.
+
+    
+    ivan cache compact model.onnx property.vnnlib --timeout 60
+    """
+    from ivan.cli.watch import Watch
+    from ivan.compaction import compact_stored
+    from ivan.deadline import Deadline
+
+    deadline = Deadline.after(timeout)
+    with _open(location) as store, Watch(math.inf, deadline, lambda: None) as watch:
+        done = compact_stored(store, model, query, deadline, lambda line, _: _warn(line))
+    click.echo(
+        f"run {done.run}: {done.leaves[0]:,} leaves became {done.leaves[1]:,}, and a replay computes the bounds of "
+        f"{plural(done.cost[1], 'node')} instead of {done.cost[0]:,}"
+    )
+    if not done.finished:
+        click.echo("not finished: the same command goes on from here", err=True)
+    return 130 if watch.interrupted else 0
+
+
 @cache.command()
 @store_option
 def path(location: str | None) -> None:
@@ -178,8 +209,14 @@ def _facts(summary: RunSummary) -> Table:
     if run.leaves is not None:
         rows.add_row("leaves", f"{run.leaves:,}{' (open)' if run.open else ''}, {run.depth} splits deep")
         rows.add_row("proof", size(summary.proof_bytes))
+    cost, leaves, first = (run.statistics.get(name) for name in ("replay_cost", "leaves_before", "replay_cost_before"))
+    if isinstance(cost, int):
+        rows.add_row("replay", f"bounds of {plural(cost, 'node')}")
+    if isinstance(leaves, int) and isinstance(first, int):
+        whole = "" if run.statistics.get("compacted") else ", not finished"
+        rows.add_row("compacted", f"from {leaves:,} leaves, bounds of {plural(first, 'node')}{whole}")
     for name, value in run.statistics.items():
-        if isinstance(value, int) and value:
+        if name in ("domains", "base_leaves", "reused_leaves") and isinstance(value, int) and value:
             rows.add_row(name.replace("_", " "), f"{value:,}")
     return rows
 

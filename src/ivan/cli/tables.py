@@ -39,7 +39,7 @@ def local(moment: datetime) -> str:
 
 def plural(number: int, noun: str) -> str:
     """With its noun."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def size(count: float) -> str:

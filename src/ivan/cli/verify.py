@@ -71,6 +71,7 @@ def _number(name: str, kind: type, **more: Any) -> Callable[[Callable[..., Any]]
 )
 @_number("alpha", float)
 @_number("theta", float)
+@_number("compact", float, metavar="SHARE")
 @click.option("--witness", type=click.Path(dir_okay=False, path_type=Path), help="Also write the counterexample here.")
 @click.option("--json", "report", metavar="FILE|-", help="Write a report for programs.")
 @_number("threads", int, metavar="N")
@@ -92,6 +93,7 @@ def verify(
     incremental: str,
     alpha: float,
     theta: float,
+    compact: float,
     witness: Path | None,
     report: str | None,
     threads: int,
@@ -167,12 +169,18 @@ def verify(
                 fresh=fresh,
                 recheck=recheck,
                 options=Options(
-                    timeout=timeout, threads=threads, seed=seed, incremental=incremental, alpha=alpha, theta=theta
+                    timeout=timeout,
+                    threads=threads,
+                    seed=seed,
+                    incremental=incremental,
+                    alpha=alpha,
+                    theta=theta,
+                    compact=compact,
                 ),
                 deadline=deadline,
                 listener=talker,
             )
-        if watch.interrupted:
+        if watch.interrupted and not watch.answered:  # afterwards, it only cut the compaction short
             return 130
         if watch.gave_up:  # what is reported is what was answered, even if a better answer came a moment later
             outcome = replace(outcome, verdict=Verdict.TIMEOUT, witness=None)
@@ -229,6 +237,7 @@ def _report(outcome: Outcome, model: str, query: str, started: float) -> dict[st
         "save_seconds": outcome.save_seconds,
         "domains": int(outcome.statistics.domains),
         "leaves": outcome.leaves,
+        "compacted_leaves": outcome.compacted_leaves,
         "reused_leaves": outcome.reused_leaves,
         "base_leaves": outcome.base_leaves,
         "base_run": outcome.base_run,

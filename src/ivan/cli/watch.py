@@ -82,6 +82,11 @@ class Watch:
             answer()
             return True
 
+    @property
+    def answered(self) -> bool:
+        """An answer stands."""
+        return self._said
+
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         if self.interrupted:

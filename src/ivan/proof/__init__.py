@@ -1,11 +1,12 @@
 """Proofs as data: what is claimed, apart from any weights."""
 
-from ivan.proof.certificate import Certificates, MultiplierKind, Proof, Witness
-from ivan.proof.ragged import Ragged
+from ivan.proof.certificate import ByNode, Certificates, MultiplierKind, Proof, Witness
+from ivan.proof.ragged import Ragged, ranges
 from ivan.proof.refinement import Refinements
 from ivan.proof.tree import Kind, Refresh, Side, SpecTree, State, TreeBuilder
 
 __all__ = [
+    "ByNode",
     "Certificates",
     "Kind",
     "MultiplierKind",
@@ -18,4 +19,5 @@ __all__ = [
     "State",
     "TreeBuilder",
     "Witness",
+    "ranges",
 ]

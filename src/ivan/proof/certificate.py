@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.errors import ProofError
-from ivan.proof.ragged import Ragged
+from ivan.proof.ragged import Ragged, ranges
 from ivan.proof.refinement import Refinements
 from ivan.proof.tree import SpecTree
 
@@ -124,6 +124,28 @@ class Certificates:
         slopes = self.slopes["value"]
         require((slopes >= 0.0) & (slopes <= 1.0), "a slope outside [0, 1]")
         require(np.isfinite(self.multipliers["value"]), "a multiplier that is not a number")
+
+
+class ByNode:
+    """Certificates by the node that they speak of.
+
+    Args:
+        certificates: M of them.
+        nodes: number of nodes of their tree.
+
+    Attributes:
+        counts: (N,) number of certificates of each node.
+    """
+
+    def __init__(self, certificates: Certificates, nodes: int) -> None:
+        self._order = np.argsort(certificates.node, kind="stable")
+        self._first = np.searchsorted(certificates.node[self._order], np.arange(nodes + 1))
+        self.counts = np.diff(self._first)
+
+    def of(self, nodes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The certificates of all the given nodes, with the position of the given node that each belongs to."""
+        lengths = self.counts[nodes]
+        return self._order[ranges(self._first[nodes], lengths)], np.repeat(np.arange(len(nodes)), lengths)
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ from ivan.proof.ragged import Ragged
 from ivan.proof.refinement import BOUND_COLUMNS, SUPPORT_COLUMNS, Refinements
 from ivan.proof.tree import COLUMNS, SpecTree
 
-FORMAT = 2
-"""Version of the format; raised whenever old bytes would be read differently. 2 added refinements."""
+FORMAT = 3
+"""Version of the format; raised whenever old bytes would be read differently. 2 added refinements, 3 `tree.firm`."""
 
-READABLE = (1, 2)
+READABLE = (1, 2, 3)
 """Versions that can be read."""
 
 _MAGIC = b"IVANPROOF"
@@ -39,7 +39,9 @@ _RAGGED = {"weights": WEIGHT_COLUMNS, "slopes": SLOPE_COLUMNS, "multipliers": MU
 
 
 def _layout(version: int = FORMAT) -> list[tuple[str, np.dtype[Any]]]:
-    layout: list[tuple[str, np.dtype[Any]]] = [(f"tree.{name}", np.dtype(kind)) for name, kind in COLUMNS.items()]
+    layout: list[tuple[str, np.dtype[Any]]] = [
+        (f"tree.{name}", np.dtype(kind)) for name, kind in COLUMNS.items() if name != "firm" or version >= 3
+    ]
     layout += [("node", np.dtype(np.int32)), ("case", np.dtype(np.int32)), ("margin", np.dtype(np.float64))]
     for table, columns in _RAGGED.items():
         layout.append((f"{table}.lengths", np.dtype(np.int32)))
@@ -123,6 +125,7 @@ def decode(data: bytes) -> Proof:
 
 
 def _proof(arrays: dict[str, NDArray[Any]]) -> Proof:
+    arrays.setdefault("tree.firm", np.zeros(len(arrays["tree.parent"]), np.int8))
     rows = {len(arrays[f"tree.{name}"]) for name in COLUMNS}
     if len(rows) != 1:
         raise ProofError("malformed proof: the tree's columns differ in length")

@@ -10,6 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """All numbers of the half-open ranges of these lengths, one range after the other."""
+    ends = np.cumsum(lengths)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total) + np.repeat(starts - ends + lengths, lengths)
+
+
 @dataclass(frozen=True)
 class Ragged:
     """`len` rows; row i holds the entries `offsets[i]:offsets[i + 1]` of every column.
@@ -50,7 +57,7 @@ class Ragged:
         """The given rows, in the given order."""
         starts, lengths = self.offsets[rows], np.diff(self.offsets)[rows]
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        index = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
+        index = ranges(starts, lengths)
         return Ragged(offsets, {name: column[index] for name, column in self.columns.items()})
 
     @staticmethod

@@ -66,6 +66,7 @@ COLUMNS: dict[str, type] = {
     "bound": np.float64,
     "state": np.int8,
     "refresh": np.int8,
+    "firm": np.int8,
 }
 """The tree's columns and their types, in the order of the file format."""
 
@@ -84,6 +85,7 @@ class SpecTree:
         bound: (N,) lower bound of the node's worst case when it was last bounded.
         state: (N,) `State`.
         refresh: (N,) `Refresh`: whether and how intermediate bounds are computed anew.
+        firm: (N,) 1 where it was tried in vain to make a leaf of a split node; nothing rests on it.
     """
 
     parent: NDArray[np.int32]
@@ -95,6 +97,7 @@ class SpecTree:
     bound: NDArray[np.float64]
     state: NDArray[np.int8]
     refresh: NDArray[np.int8]
+    firm: NDArray[np.int8]
 
     def __post_init__(self) -> None:
         for field in fields(self):

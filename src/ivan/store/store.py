@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from ivan.errors import InternalError, ProofError, StoreError
 from ivan.store import queries, rows
@@ -135,6 +136,31 @@ class ProofStore:
             if witness is not None:
                 connection.execute(insert(witnesses).values({**rows.witness_row(witness), "run": run_id}))
         return int(run_id)
+
+    def replace_proof(self, run_id: int, proof: ProofRecord, statistics: dict[str, Any]) -> bool:
+        """Puts another proof of the same verdict in the place of a run's proof, with other statistics.
+
+        Returns:
+            False where the run, or its proof, has been deleted in the meantime.
+
+        Raises:
+            StoreError: the store is read-only, locked, full, ...
+            ProofError: the run is damaged.
+        """
+        with self._database.writing() as connection:
+            row = connection.execute(queries.one_run(run_id)).one_or_none()
+            if row is None or row.format is None:
+                return False
+            try:
+                run = rows.stored_run(row)
+                _load(connection, run)
+            except Damaged as damage:
+                raise ProofError(f"{self.location}: run {run_id} is damaged: {damage}") from damage
+            changed = replace(run, statistics=statistics)
+            values = {**rows.run_row(changed), "checksum": rows.checksum(changed, proof, None)}
+            connection.execute(update(runs).where(runs.c.id == run_id).values(values))
+            connection.execute(update(proofs).where(proofs.c.run == run_id).values(rows.proof_row(proof)))
+        return True
 
     # Looking up
 

@@ -196,6 +196,39 @@ def certificates_of(
     )
 
 
+def from_certificates(enclosure: Enclosure, owner: Index, certificates: Certificates, rows: Rows) -> Parameters:
+    """What R certificates say, as a start for domains that need not be theirs.
+
+    Slopes of units that are stable and multipliers of units that are not split in these domains are left out; a
+    certificate without weights, of an empty domain, starts from equal ones.
+
+    Args:
+        enclosure: the domains.
+        owner: (R,) domain of each certificate.
+        certificates: R of them.
+        rows: the problem's rows.
+    """
+    result = initial(enclosure, owner, certificates.case.astype(np.int64), rows)
+    entries = certificates.weights
+    weighted = np.flatnonzero(np.diff(entries.offsets) > 0)
+    result.weights[weighted] = 0.0
+    result.weights[entries.rows, entries["row"]] = entries["value"]
+    result.weights[weighted] /= result.weights[weighted].sum(axis=1, keepdims=True)
+    for k, units in enumerate(result.units):
+        tables = [(certificates.slopes, result.slopes[k])]
+        multipliers = result.multipliers[k]
+        if multipliers is not None:
+            tables.append((certificates.multipliers, multipliers))
+        place = np.full(enclosure.network.layers[k].size, -1)
+        place[units] = np.arange(len(units))
+        for table, values in tables:
+            unit = table["unit"]
+            mine = np.flatnonzero((table["layer"] == k + 1) & (unit >= 0) & (unit < len(place)))
+            mine = mine[place[unit[mine]] >= 0]
+            values[table.rows[mine], place[unit[mine]]] = table["value"][mine]
+    return result
+
+
 def _ragged(count: int, parts: list[tuple[Index, dict[str, NDArray[Any]]]], types: dict[str, type]) -> Ragged:
     if not parts:
         return Ragged.empty(count, types)

@@ -27,7 +27,7 @@ from ivan.bounds.replay.shrunk import Shrunk
 from ivan.deadline import NEVER, Deadline, OutOfTime
 from ivan.partner import Partner, possible
 from ivan.problem import Problem
-from ivan.proof import Proof, SpecTree, State
+from ivan.proof import ByNode, Proof, SpecTree, State, ranges
 from ivan.proof.tree import COLUMNS
 
 Index = NDArray[np.int64]
@@ -163,9 +163,8 @@ class _Walk:
         self._problem, self._proof, self._deadline = problem, proof, deadline
         self._progress, self._on_failure = progress, on_failure
         self._rows, self._columns = Rows(problem), {name: getattr(tree, name) for name in COLUMNS}
-        self._order = np.argsort(certificates.node, kind="stable")
-        self._first = np.searchsorted(certificates.node[self._order], np.arange(len(tree) + 1))
-        self._below, self._recipe = _Below(tree, self._first), Recipe(problem.network, proof)
+        self._claims = ByNode(certificates, len(tree))
+        self._below, self._recipe = _Below(tree, self._claims.counts), Recipe(problem.network, proof)
         self._size, self._room = batch_size(problem.network), most
         count = len(certificates)
         self.held, self.bound, self._tried = np.zeros(count, bool), np.full(count, -np.inf), np.zeros(count, bool)
@@ -209,9 +208,7 @@ class _Walk:
     def _visit(self, nodes: Index, domains: Domains, *, refresh: bool) -> None:
         network = self._problem.network
         enclosure = self._recipe.enclose(nodes, domains, self._deadline) if refresh else from_known(network, domains)
-        lengths = self._first[nodes + 1] - self._first[nodes]
-        claims = self._order[_ranges(self._first[nodes], lengths)]
-        owner = np.repeat(np.arange(len(nodes)), lengths)
+        claims, owner = self._claims.of(nodes)
         if len(claims):
             certificates = self._proof.certificates.take(claims)
             ok, forms = certify(enclosure, owner, certificates, self._rows, self._deadline)
@@ -338,9 +335,9 @@ class _Below:
         count: (N,) how many such nodes there are at or below each node, however far.
     """
 
-    def __init__(self, tree: SpecTree, first: Index) -> None:
+    def __init__(self, tree: SpecTree, claims: Index) -> None:
         self._refresh = tree.refresh.astype(bool)
-        wanted = self._refresh | (np.diff(first) > 0)
+        wanted = self._refresh | (claims > 0)
         self.count = wanted.astype(np.int64)
         depth = tree.depth()
         by_depth = np.argsort(depth, kind="stable")
@@ -360,14 +357,7 @@ class _Below:
     def of(self, nodes: Index, *, refresh: bool) -> tuple[Index, Index]:
         """Those of all the given nodes, with the position of the given node that each belongs to."""
         lengths = self._first[nodes + 1] - self._first[nodes]
-        below = self._nodes[_ranges(self._first[nodes], lengths)]
+        below = self._nodes[ranges(self._first[nodes], lengths)]
         row = np.repeat(np.arange(len(nodes)), lengths)
         chosen = self._refresh[below] == refresh
         return below[chosen], row[chosen]
-
-
-def _ranges(starts: Index, lengths: Index) -> Index:
-    """All numbers of the half-open ranges, one range after the other."""
-    ends = np.cumsum(lengths)
-    total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total) + np.repeat(starts - ends + lengths, lengths)

@@ -1,0 +1,76 @@
+"""A stored proof, made cheaper to replay on demand: what a run begins behind its answer, without its limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ivan.bounds import parallel
+from ivan.bounds.replay import check_fit
+from ivan.deadline import Deadline
+from ivan.errors import InputError, StoreError
+from ivan.incremental.compact import compact, replay_cost
+from ivan.memory import Memory, Warn
+from ivan.network.onnx_reader import read_model
+from ivan.problem import build_problem
+from ivan.vnnlib import read_query
+
+if TYPE_CHECKING:
+    from ivan.store import ProofStore
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a compaction did to a stored proof.
+
+    Attributes:
+        run: whose proof it is.
+        leaves: of the proof, before and after.
+        cost: nodes whose bounds a replay computes, before and after.
+        finished: nothing is left to try.
+    """
+
+    run: int
+    leaves: tuple[int, int]
+    cost: tuple[int, int]
+    finished: bool
+
+
+def compact_stored(store: ProofStore, model: str, query: str, deadline: Deadline, warn: Warn) -> Done:
+    """Compacts the stored proof of a model and a property, and saves what was reached by the deadline.
+
+    Args:
+        store: an open store.
+        model: ONNX file.
+        query: VNN-LIB file.
+        deadline: when to stop.
+        warn: told about everything that is damaged.
+
+    Raises:
+        InputError: model or query cannot be used, or no finished proof of theirs is stored.
+        StoreError: the store cannot be written.
+        ProofError: the proof does not fit the problem.
+    """
+    read = read_model(model)
+    problem = build_problem(read_query(query), read.network)
+    memory = Memory(store, read, problem, warn)
+    base = memory.own_proof()
+    if base is None or not base.proof.complete:
+        raise InputError(
+            f"{store.location}: no finished proof of {query} for {model}",
+            hint="`ivan verify` makes one; `ivan cache list` shows what there is",
+        )
+    if store.read_only:
+        raise StoreError(f"{store.location} cannot be written", hint="make the file and its folder writable")
+    check_fit(problem, base.proof)
+    with parallel.one_blas_thread():
+        found = compact(problem, base.proof, deadline)
+    if not memory.replace(base.run.id, base.proof, found):
+        raise StoreError(f"{store.location}: run {base.run.id} was deleted in the meantime", hint="verify again")
+    old, new = base.proof.tree, found.proof.tree
+    return Done(
+        base.run.id,
+        (len(old.leaves), len(new.leaves)),
+        (replay_cost(old), replay_cost(new)),
+        found.finished,
+    )
