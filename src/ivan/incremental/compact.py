@@ -25,7 +25,7 @@ from ivan.bounds.descend import descend
 from ivan.bounds.domains import Domains
 from ivan.bounds.enclosure import Enclosure, from_known
 from ivan.bounds.objective import Rows
-from ivan.bounds.replay import Recipe, anchors, batch_size
+from ivan.bounds.replay import Recipe, Shrunk, anchors, batch_size
 from ivan.deadline import NEVER, Deadline, OutOfTime
 from ivan.incremental.effectiveness import children
 from ivan.problem import Problem
@@ -104,12 +104,17 @@ def compact(
         progress: told after each batch.
         thrifty: stop as well where it hardly pays.
     """
-    rows, ascent, counts = Rows(problem), Ascent(Model(problem.network)), Counts()
+    try:
+        shrunk = Shrunk.of(problem, proof, deadline)
+    except OutOfTime:
+        return Compacted(proof, Counts(), finished=False)
+    small_problem, small = (problem, proof) if shrunk is None else (shrunk.problem, shrunk.proof)
+    rows, ascent, counts = Rows(small_problem), Ascent(Model(small_problem.network)), Counts()
     while True:
-        nodes = _above_two_leaves(proof.tree)
+        nodes = _above_two_leaves(small.tree)
         if not len(nodes):
             return Compacted(proof, counts, finished=True)
-        found, before, stopped = _Round(problem, proof, nodes, rows, ascent, deadline), counts, False
+        found, before, stopped = _Round(small_problem, small, nodes, rows, ascent, deadline), counts, False
         try:
             for _ in found.run():
                 counts = before.plus(found.counts)
@@ -120,7 +125,9 @@ def compact(
                     break
         except OutOfTime:
             stopped = True
-        proof, counts = found.applied(), before.plus(found.counts)
+        counts, claims = before.plus(found.counts), found.claims
+        small = found.applied(small, claims)
+        proof = small if shrunk is None else found.applied(proof, shrunk.whole_claims(claims))
         if stopped:
             return Compacted(proof, counts, finished=False)
 
@@ -244,12 +251,16 @@ class _Round:
             enclosure, owner[good], nodes[owner[good]], case[good], forms.bound[good], parameters.take(good)
         )
 
-    def applied(self) -> Proof:
-        """The proof with what was found."""
+    @property
+    def claims(self) -> Certificates:
+        """What is claimed instead, of the nodes as they are numbered now."""
+        return Certificates.concatenate(self._new)
+
+    def applied(self, proof: Proof, claims: Certificates) -> Proof:
+        """The proof with what was found: the one at hand, or the same in terms of another network."""
         none = [np.zeros(0, np.int64)]
         joined, shared, tried = (np.concatenate(none + part) for part in (self._joined, self._shared, self._tried))
-        claims = Certificates.concatenate(self._new)
-        tree, certificates, refinements = self._proof.tree, self._proof.certificates, self._proof.refinements
+        tree, certificates, refinements = proof.tree, proof.certificates, proof.refinements
         columns = {name: getattr(tree, name).copy() for name in COLUMNS}
         columns["state"][joined] = State.CLOSED
         columns["firm"][np.setdiff1d(tried, joined)] = 1

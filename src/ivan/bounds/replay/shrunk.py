@@ -17,7 +17,7 @@ from ivan.bounds.reduction import Reduction
 from ivan.bounds.replay.recipe import Recipe
 from ivan.deadline import Deadline
 from ivan.problem import Problem
-from ivan.proof import Kind, Proof
+from ivan.proof import Certificates, Kind, Proof
 
 Index = NDArray[np.int64]
 
@@ -62,6 +62,10 @@ class Shrunk:
         unit = np.concatenate([tree.unit[split], multipliers["unit"]])
         reduction = Reduction.of(network, [bounds], layer, unit)
         return None if reduction is None else cls(problem, proof, bounds, reduction)
+
+    def whole_claims(self, claims: Certificates) -> Certificates:
+        """Claims, in terms of the whole network."""
+        return self._reduction.whole_certificates(claims)
 
     def whole(self, nodes: Index, domains: Domains) -> Domains:
         """What is known of some nodes, in terms of the whole network."""
