@@ -64,8 +64,8 @@ def weights_bytes(network: Network) -> bytes:
     return _HEADER + kind.encode() + b"\n" + zlib.compress(numbers.astype(kind).tobytes(), 1)
 
 
-def distance_to(network: Network, stored: bytes) -> float:
-    """`weight_distance` to a version of which only its `weights_bytes` are at hand; infinite when the counts differ.
+def stored_weights(stored: bytes) -> Array:
+    """The weights in what `weights_bytes` wrote.
 
     Raises:
         StoreError: when the bytes are damaged.
@@ -75,7 +75,17 @@ def distance_to(network: Network, stored: bytes) -> float:
     try:
         if not head.startswith(_HEADER) or kind not in (b"<f4", b"<f8"):
             raise ValueError("unknown header")
-        numbers = np.frombuffer(zlib.decompress(body), dtype=kind.decode()).astype(np.float64)
+        return np.frombuffer(zlib.decompress(body), dtype=kind.decode()).astype(np.float64)
     except (ValueError, zlib.error) as error:
-        raise StoreError(f"stored weights are damaged: {error}", hint="remove this version from the store") from error
-    return _relative(weights(network), numbers)
+        raise StoreError(
+            f"stored weights are damaged: {error}", hint="`ivan cache doctor --repair` removes them"
+        ) from error
+
+
+def distance_to(network: Network, stored: bytes) -> float:
+    """`weight_distance` to a version of which only its `weights_bytes` are at hand; infinite when the counts differ.
+
+    Raises:
+        StoreError: when the bytes are damaged.
+    """
+    return _relative(weights(network), stored_weights(stored))
