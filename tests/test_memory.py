@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tests.questions import FAILS, HARD, HOLDS, box, nudged, renamed, small, updated
 
 import ivan
 from ivan.errors import MismatchError
+from ivan.network.compare import weight_distance
+from ivan.network.onnx_reader import read_network
 from ivan.store import ProofStore
 from ivan.verdict import Verdict
 from ivan.verification import Listener
@@ -168,6 +171,31 @@ def test_the_nearest_version_is_the_base_whatever_came_last(desk: Desk) -> None:
     far = desk.ask(nudged(small(), 0.02, seed=1), name="far.onnx", fresh=True)
     assert far.verdict is Verdict.UNSAT
     assert desk.ask(nudged(small(), 1e-4), name="new.onnx").base_name == "near.onnx"
+
+
+def test_of_versions_that_are_about_as_near_the_one_whose_proof_holds_is_the_base(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The nearer one differs in what the property is about, the other in what it is not."""
+    monkeypatch.setattr("ivan.incremental.base.NOTICEABLE", np.inf)
+
+    def edit(array: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Another second output."""
+        moved = array.copy()
+        moved[1:] += np.float32(0.02) * (len(array) == 2)
+        return moved
+
+    far = desk.ask(updated(small(), edit), name="far.onnx", fresh=True)
+    near = desk.ask(nudged(small(), 0.003, seed=3), name="near.onnx", fresh=True)
+    assert (near.verdict, far.verdict) == (Verdict.UNSAT, Verdict.UNSAT)
+    distances = [weight_distance(*map(read_network, paths(desk, name))) for name in ("near.onnx", "far.onnx")]
+    assert distances[0] < distances[1]
+    new = desk.ask(small(), name="new.onnx")
+    assert (new.base_name, new.reused_leaves) == ("far.onnx", new.base_leaves)
+
+
+def paths(desk: Desk, name: str) -> tuple[Path, Path]:
+    return desk.path("asked.onnx", small()), desk.folder / name
 
 
 def test_a_base_is_named_by_file_or_by_the_beginning_of_its_digest(desk: Desk) -> None:

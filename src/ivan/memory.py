@@ -7,7 +7,7 @@ on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +17,7 @@ import numpy as np
 import ivan
 from ivan.deadline import Deadline
 from ivan.errors import MismatchError, ProofError, StoreError
+from ivan.incremental.base import Candidate
 from ivan.network.compare import distance_to, weights, weights_bytes
 from ivan.network.onnx_reader import Model
 from ivan.options import Options
@@ -133,32 +134,33 @@ class Memory:
 
         return self._guarded(find)
 
-    def nearest(self) -> Base | None:
-        """The proof of this property for the stored version that is nearest to the model.
+    def relatives(self) -> Iterator[Iterator[Candidate[Base]]]:
+        """Proofs of this property for other versions, by kinship: those of the same architecture, then the others.
 
-        Versions of the same architecture come first, by the distance of their weights, then the others, newest first.
+        Of each kind the version whose weights are nearest comes first, and of those that are as near the newest.
         """
-        return self._guarded(self._nearest)
+        found = self._guarded(self._others) or []
+        architecture = self._problem.network.architecture_digest
+        same = [(run, record) for run, record in found if record.architecture == architecture]
+        yield self._by_distance(same)
+        yield (self._candidate(run, record) for run, record in found if record.architecture != architecture)
 
-    def _nearest(self) -> Base | None:
-        network = self._problem.network
+    def _others(self) -> list[tuple[StoredRun, NetworkRecord]]:
         found = self._store.bases(self._property, exclude_network=self._network, limit=CANDIDATES)
-        ranked = []
-        for age, (run, record) in enumerate(found):
-            if not _compatible(run):
-                continue
-            distance = np.inf
-            if record.architecture == network.architecture_digest and len(found) > 1:
-                kept = self._store.weights(record.digest)
-                distance = np.inf if kept is None else distance_to(network, kept)
-            same = record.architecture == network.architecture_digest
-            ranked.append((not same, distance, age, run, record))
-        ranked.sort(key=lambda entry: entry[:3])
-        for *_, run, record in ranked:
-            base = self._base(run, record.name)
-            if base is not None:
-                return base
-        return None
+        return [(run, record) for run, record in found if _compatible(run)]
+
+    def _by_distance(self, found: list[tuple[StoredRun, NetworkRecord]]) -> Iterator[Candidate[Base]]:
+        ranked = [(self._distance(record) if len(found) > 1 else np.inf, run, record) for run, record in found]
+        for distance, run, record in sorted(ranked, key=lambda entry: entry[0]):
+            yield self._candidate(run, record, distance)
+
+    def _distance(self, record: NetworkRecord) -> float:
+        kept = self._guarded(lambda: self._store.weights(record.digest))
+        distance = None if kept is None else self._guarded(lambda: distance_to(self._problem.network, kept))
+        return np.inf if distance is None else distance
+
+    def _candidate(self, run: StoredRun, record: NetworkRecord, distance: float = np.inf) -> Candidate[Base]:
+        return Candidate(distance, lambda: self._guarded(lambda: self._base(run, record.name)))
 
     def named(self, base: str) -> Base | None:
         """The proof of this property for the version that the user names, by file or by digest.

@@ -61,7 +61,11 @@ def _number(name: str, kind: type, **more: Any) -> Callable[[Callable[..., Any]]
 @click.option("--no-store", is_flag=True, help="Neither read nor write proofs.")
 @click.option("--fresh", is_flag=True, help="Ignore what is stored, save what is found.")
 @click.option("--recheck", is_flag=True, help="Replay a stored proof even when this question was answered before.")
-@click.option("--base", metavar="MODEL|DIGEST", help="Start from this version's proof.")
+@click.option(
+    "--base",
+    metavar="MODEL|DIGEST",
+    help="Start from this version's proof; by default from the one that promises the least work.",
+)
 @click.option(
     "--incremental",
     metavar="LIST",
