@@ -109,6 +109,9 @@ def verify(
     The first line of stdout is sat, unsat, unknown or timeout; behind sat stands a counterexample that onnxruntime
     confirms. Everything else goes to stderr. MODEL is an ONNX file, QUERY a VNN-LIB file, either may be gzipped.
 
+    A proof of another version of MODEL is taken over where it still holds: of the same architecture, of the same with
+    more units, or of any other where it splits inputs alone.
+
     \b
     ivan verify model.onnx property.vnnlib --timeout 60
     ivan verify model-int8.onnx property.vnnlib          starts from the stored proof of model.onnx
