@@ -42,6 +42,14 @@ HARD = {
 """Model and property, by what is split."""
 
 
+def by_units() -> bytes:
+    """With 24 inputs; `UNITS_HOLD` is decided by splitting its units."""
+    return dense((24, 16, 16, 2), np.random.default_rng(6))
+
+
+UNITS_HOLD = box(24, "(>= Y_0 1.2)")
+
+
 def updated(data: bytes, edit: Edit) -> bytes:
     """The model with other weights."""
     model = onnx.ModelProto.FromString(data)
@@ -54,6 +62,22 @@ def nudged(data: bytes, share: float, seed: int = 0) -> bytes:
     """The model with every weight moved at random by about this share of itself."""
     rng = np.random.default_rng(seed)
     return updated(data, lambda array: array * (1 + share * rng.standard_normal(array.shape)))
+
+
+def grown(data: bytes, extra: int, seed: int = 0) -> bytes:
+    """A dense model with more units in every hidden layer, at random places, that are never on in boxes of width 1."""
+    rng = np.random.default_rng(seed)
+    model = onnx.ModelProto.FromString(data)
+    tensors = [numpy_helper.to_array(tensor) for tensor in model.graph.initializer]
+    for k in range(0, len(tensors) - 2, 2):
+        (size, below), mine = tensors[k].shape, np.sort(rng.permutation(len(tensors[k]) + extra)[: len(tensors[k])])
+        rows, biases = rng.standard_normal((size + extra, below)), np.full(size + extra, -1e3)
+        columns = rng.standard_normal((len(tensors[k + 2]), size + extra))
+        rows[mine], biases[mine], columns[:, mine] = tensors[k], tensors[k + 1], tensors[k + 2]
+        tensors[k : k + 3] = rows, biases, columns
+    for tensor, array in zip(model.graph.initializer, tensors, strict=True):
+        tensor.CopyFrom(numpy_helper.from_array(array.astype(np.float32), tensor.name))
+    return model.SerializeToString()
 
 
 def renamed(data: bytes) -> bytes:

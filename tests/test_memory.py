@@ -8,10 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.questions import FAILS, HARD, HOLDS, box, nudged, renamed, small, updated
+from numpy.typing import NDArray
+from tests.models import dense
+from tests.questions import FAILS, HARD, HOLDS, UNITS_HOLD, box, by_units, grown, nudged, renamed, small, updated
 
 import ivan
 from ivan.errors import MismatchError
+from ivan.network.compare import weight_distance
+from ivan.network.onnx_reader import read_network
+from ivan.proof import Kind
 from ivan.store import ProofStore
 from ivan.verdict import Verdict
 from ivan.verification import Listener
@@ -170,6 +175,31 @@ def test_the_nearest_version_is_the_base_whatever_came_last(desk: Desk) -> None:
     assert desk.ask(nudged(small(), 1e-4), name="new.onnx").base_name == "near.onnx"
 
 
+def test_of_versions_that_are_about_as_near_the_one_whose_proof_holds_is_the_base(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The nearer one differs in what the property is about, the other in what it is not."""
+    monkeypatch.setattr("ivan.incremental.base.NOTICEABLE", np.inf)
+
+    def edit(array: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Another second output."""
+        moved = array.copy()
+        moved[1:] += np.float32(0.02) * (len(array) == 2)
+        return moved
+
+    far = desk.ask(updated(small(), edit), name="far.onnx", fresh=True)
+    near = desk.ask(nudged(small(), 0.003, seed=3), name="near.onnx", fresh=True)
+    assert (near.verdict, far.verdict) == (Verdict.UNSAT, Verdict.UNSAT)
+    distances = [weight_distance(*map(read_network, paths(desk, name))) for name in ("near.onnx", "far.onnx")]
+    assert distances[0] < distances[1]
+    new = desk.ask(small(), name="new.onnx")
+    assert (new.base_name, new.reused_leaves) == ("far.onnx", new.base_leaves)
+
+
+def paths(desk: Desk, name: str) -> tuple[Path, Path]:
+    return desk.path("asked.onnx", small()), desk.folder / name
+
+
 def test_a_base_is_named_by_file_or_by_the_beginning_of_its_digest(desk: Desk) -> None:
     near = desk.ask(small(), name="near.onnx", fresh=True)
     far = desk.ask(nudged(small(), 0.02, seed=1), name="far.onnx", fresh=True)
@@ -196,6 +226,68 @@ def test_a_base_that_has_no_proof_of_this_property_costs_its_benefit(desk: Desk)
     assert new.base_run is None
     (warning,) = desk.told.warnings
     assert "nothing is stored for this property" in warning
+
+
+# -- a version with fewer units ---------------------------------------------------------------------------------------
+
+
+def test_a_model_that_lost_units_starts_from_the_proof_in_its_own_terms(desk: Desk) -> None:
+    old = desk.ask(grown(by_units(), 4), UNITS_HOLD, name="v1.onnx")
+    assert old.proof is not None
+    assert (old.proof.tree.kind == Kind.UNIT).any()
+    new = desk.ask(by_units(), UNITS_HOLD, name="v2.onnx")
+    assert (new.verdict, new.base_name, new.base_run) == (Verdict.UNSAT, "v1.onnx", old.run)
+    assert new.reused_leaves == new.base_leaves == old.leaves
+    assert new.proof is not None
+    new.proof.tree.check(1, 24, [16, 16])
+
+
+def test_it_does_so_as_well_where_inputs_were_split(desk: Desk) -> None:
+    old = desk.ask(grown(small(), 3), name="v1.onnx")
+    new = desk.ask(small(), name="v2.onnx")
+    assert (new.verdict, new.base_run) == (Verdict.UNSAT, old.run)
+    assert new.reused_leaves == new.base_leaves == old.leaves
+
+
+def test_units_that_were_added_are_no_reason_to_warn(desk: Desk) -> None:
+    """A proof that splits units of another architecture is passed over, one that splits inputs is not."""
+    desk.ask(by_units(), UNITS_HOLD, name="v1.onnx")
+    more = grown(by_units(), 4)
+    assert desk.ask(more, UNITS_HOLD, name="v2.onnx").base_run is None
+    named = desk.ask(more, UNITS_HOLD, base=str(desk.folder / "v1.onnx"), recheck=True, clean=False)
+    assert (named.verdict, named.base_run) == (Verdict.UNSAT, None)
+    assert [warning.split(": ")[1] for warning in desk.told.warnings] == [
+        "its proof splits units of another architecture; starting from scratch"
+    ]
+    desk.told.warnings.clear()
+    desk.ask(small(), name="v1.onnx")
+    assert desk.ask(grown(small(), 3), name="v2.onnx").base_name == "v1.onnx"
+
+
+@pytest.mark.parametrize(
+    ("stored", "chosen"),
+    [(("alike", "larger", "other"), "alike"), (("larger", "other"), "larger"), (("other",), "other")],
+)
+def test_the_same_architecture_comes_before_more_units_and_these_before_any_other(
+    desk: Desk, stored: tuple[str, ...], chosen: str
+) -> None:
+    """The nearer kin is the older here."""
+    models = {
+        "alike": nudged(small(), 0.003, seed=2),
+        "larger": grown(small(), 3),
+        "other": dense((3, 6, 2), np.random.default_rng(0)),
+    }
+    for name in stored:
+        assert desk.ask(models[name], name=name, fresh=True).verdict is Verdict.UNSAT
+    assert desk.ask(small(), name="new").base_name == chosen
+
+
+def test_a_base_with_more_units_may_be_named(desk: Desk) -> None:
+    desk.ask(grown(by_units(), 4), UNITS_HOLD, name="v1.onnx")
+    desk.ask(nudged(by_units(), 1e-3), UNITS_HOLD, name="v2.onnx", fresh=True)
+    new = desk.ask(by_units(), UNITS_HOLD, name="v3.onnx", base=str(desk.folder / "v1.onnx"))
+    assert (new.verdict, new.base_name) == (Verdict.UNSAT, "v1.onnx")
+    assert new.reused_leaves == new.base_leaves
 
 
 # -- runs that were cut off -------------------------------------------------------------------------------------------

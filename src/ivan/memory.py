@@ -7,8 +7,9 @@ on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,12 +18,14 @@ import numpy as np
 import ivan
 from ivan.deadline import Deadline
 from ivan.errors import MismatchError, ProofError, StoreError
+from ivan.incremental.base import Candidate
 from ivan.incremental.compact import Compacted, replay_cost
+from ivan.incremental.translate import Ancestor, translate
 from ivan.network.compare import distance_to, weights, weights_bytes
 from ivan.network.onnx_reader import Model
 from ivan.options import Options
 from ivan.problem import Problem
-from ivan.proof import Proof, Witness
+from ivan.proof import Kind, Proof, Witness
 from ivan.proof.codec import FORMAT, READABLE, decode, encode
 from ivan.store import NetworkRecord, ProofRecord, PropertyRecord, RunRecord, StoredRun, WitnessRecord
 from ivan.verdict import Verdict
@@ -56,7 +59,7 @@ class Base:
     Attributes:
         run: its run.
         name: the model it was found for.
-        proof: tree and certificates.
+        proof: tree and certificates, in terms of the network at hand as far as that is possible.
     """
 
     run: StoredRun
@@ -134,32 +137,46 @@ class Memory:
 
         return self._guarded(find)
 
-    def nearest(self) -> Base | None:
-        """The proof of this property for the stored version that is nearest to the model.
+    def relatives(self) -> Iterator[Iterator[Candidate[Base]]]:
+        """Proofs of this property for other versions, by kinship.
 
-        Versions of the same architecture come first, by the distance of their weights, then the others, newest first.
+        First those of the same architecture, then those of which this one is the same with fewer units, then all
+        others. Of each kind the version whose weights are nearest comes first, and where none are kept the newest.
         """
-        return self._guarded(self._nearest)
+        found = self._guarded(self._others) or []
+        alike = [entry for entry in found if self._same_architecture(entry[1])]
+        apart = [self._distance(record) if len(alike) > 1 else np.inf for _, record in alike]
+        yield self._by_distance([(d, run, record, None) for d, (run, record) in zip(apart, alike, strict=True)])
+        rest = [(run, record, self._ancestor(record)) for run, record in found if not self._same_architecture(record)]
+        yield self._by_distance([(kin.matching.distance, run, record, kin) for run, record, kin in rest if kin])
+        yield self._by_distance([(np.inf, run, record, None) for run, record, kin in rest if not kin])
 
-    def _nearest(self) -> Base | None:
-        network = self._problem.network
+    def _others(self) -> list[tuple[StoredRun, NetworkRecord]]:
         found = self._store.bases(self._property, exclude_network=self._network, limit=CANDIDATES)
-        ranked = []
-        for age, (run, record) in enumerate(found):
-            if not _compatible(run):
-                continue
-            distance = np.inf
-            if record.architecture == network.architecture_digest and len(found) > 1:
-                kept = self._store.weights(record.digest)
-                distance = np.inf if kept is None else distance_to(network, kept)
-            same = record.architecture == network.architecture_digest
-            ranked.append((not same, distance, age, run, record))
-        ranked.sort(key=lambda entry: entry[:3])
-        for *_, run, record in ranked:
-            base = self._base(run, record.name)
-            if base is not None:
-                return base
-        return None
+        return [(run, record) for run, record in found if _compatible(run)]
+
+    def _by_distance(
+        self, found: list[tuple[float, StoredRun, NetworkRecord, Ancestor | None]]
+    ) -> Iterator[Candidate[Base]]:
+        for distance, run, record, ancestor in sorted(found, key=lambda entry: entry[0]):
+            yield Candidate(distance, partial(self._guarded, partial(self._related, run, record, ancestor)))
+
+    def _same_architecture(self, record: NetworkRecord) -> bool:
+        return record.architecture == self._problem.network.architecture_digest
+
+    def _distance(self, record: NetworkRecord) -> float:
+        kept = self._guarded(lambda: self._store.weights(record.digest))
+        distance = None if kept is None else self._guarded(lambda: distance_to(self._problem.network, kept))
+        return np.inf if distance is None else distance
+
+    def _ancestor(self, record: NetworkRecord) -> Ancestor | None:
+        """A version of another architecture, where this one is the same with fewer units."""
+        if self._same_architecture(record):
+            return None
+        kept = self._guarded(lambda: self._store.weights(record.digest))
+        if kept is None:
+            return None
+        return self._guarded(lambda: Ancestor.of(self._problem.network, kept, record.digest))
 
     def named(self, base: str) -> Base | None:
         """The proof of this property for the version that the user names, by file or by digest.
@@ -185,8 +202,30 @@ class Memory:
             digest = matches[0].digest
         for run, record in self._store.bases(self._property, limit=1_000):
             if record.digest == digest and _compatible(run):
-                return self._base(run, record.name)
+                return self._related(run, record, self._ancestor(record), wanted=base)
         self._warn(f"--base {base}: nothing is stored for this property; starting from scratch", None)
+        return None
+
+    def _related(
+        self, run: StoredRun, record: NetworkRecord, ancestor: Ancestor | None, *, wanted: str | None = None
+    ) -> Base | None:
+        """Another version's proof in terms of the network at hand; None where it splits units of another architecture.
+
+        Args:
+            run: has the proof.
+            record: the other version.
+            ancestor: the same, where this one is the same with fewer units.
+            wanted: how the user named it.
+        """
+        base = self._base(run, record.name)
+        if base is None or self._same_architecture(record):
+            return base
+        if ancestor is not None:
+            return replace(base, proof=translate(self._problem, base.proof, ancestor))
+        if not (base.proof.tree.kind == Kind.UNIT).any():
+            return base
+        if wanted is not None:
+            self._warn(f"--base {wanted}: its proof splits units of another architecture; starting from scratch", None)
         return None
 
     def _base(self, run: StoredRun, name: str) -> Base | None:

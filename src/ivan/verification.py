@@ -24,6 +24,7 @@ from ivan.bounds import parallel
 from ivan.bounds.columns import Model as Columns
 from ivan.deadline import NEVER, Deadline, OutOfTime
 from ivan.errors import ProofError
+from ivan.incremental.base import choose
 from ivan.incremental.compact import compact
 from ivan.incremental.reuse import Reused, reuse
 from ivan.incremental.techniques import Techniques
@@ -48,7 +49,7 @@ class Listener:
     """Told what happens; every method does nothing unless overridden."""
 
     def phase(self, name: str) -> None:
-        """A phase begins: read, store, check, replay, attack, search, save, compact."""
+        """A phase begins: read, store, check, choose, attack, replay, search, compact."""
 
     def replayed(self, tried: int, held: int, total: int) -> None:
         """Certificates of a stored proof were tried."""
@@ -297,10 +298,15 @@ class _Verification:
             return self._memory.named(base)
 
     def _best_base(self) -> Base | None:
-        """This question's own proof, or that of the nearest version."""
+        """This question's own proof, or the one of another version that promises the least work."""
         assert self._memory is not None
         with self._phase("store"):
-            return self._memory.own_proof() or self._memory.nearest()
+            own = self._memory.own_proof()
+        if own is not None:
+            return own
+        with self._phase("choose"):
+            chosen = (choose(self._problem, kin, self._deadline) for kin in self._memory.relatives())
+            return next((base for base in chosen if base is not None), None)
 
     def _reused(self, chosen: Base | None) -> Reused | None:
         """A stored proof, replayed."""

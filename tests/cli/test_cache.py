@@ -192,7 +192,7 @@ def test_the_default_store_is_empty_before_its_first_run() -> None:
     assert json.loads(invoke("list", "--json").stdout) == []
 
 
-@pytest.mark.parametrize("name", ["info", "list", "show", "clear"])
+@pytest.mark.parametrize("name", ["info", "list", "show", "doctor", "clear"])
 def test_a_store_that_was_named_and_is_not_there_is_an_error(tmp_path: Path, name: str) -> None:
     missing = tmp_path / "mistyped.sqlite"
     with pytest.raises(StoreError, match="no proof store there"):
@@ -223,11 +223,105 @@ def test_clear_deletes_everything_when_told_to(path: Path, arguments: list[str],
     assert json.loads(invoke("list", "--json", "--store", path).stdout) == []
 
 
-def test_a_damaged_run_is_named_and_the_others_are_listed(path: Path) -> None:
+def damage(path: Path, change: str) -> None:
     connection = sqlite3.connect(path)
     with connection:
-        connection.execute("UPDATE runs SET verdict = 'perhaps' WHERE id = 2")
+        assert connection.execute(change).rowcount == 1
     connection.close()
+
+
+@pytest.mark.parametrize("change", ["UPDATE runs SET verdict = 'perhaps' WHERE id = 2", "DELETE FROM networks"])
+def test_a_list_marks_damaged_runs(path: Path, change: str) -> None:
+    damage(path, change)
     result = invoke("list", "--store", path)
-    assert [line.split()[0] for line in result.stdout.splitlines()] == ["run", "3", "1"]
-    assert result.stderr.startswith(f"warning: {path}: entry 2 is damaged and passed over")
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert [line[0] for line in lines] == ["run", "3", "2", "1"]
+    assert lines[2] == ["2", "damaged"]
+    assert "`ivan cache doctor` says what is wrong" in result.stderr
+    second = json.loads(invoke("list", "--json", "--store", path).stdout)[1]
+    assert second.keys() == {"id", "damaged"}
+
+
+def test_showing_the_newest_run_when_it_is_damaged_is_an_error_with_a_hint(path: Path) -> None:
+    damage(path, "UPDATE runs SET verdict = 'perhaps' WHERE id = 3")
+    with pytest.raises(InputError, match="there is no run 3 that can be read") as caught:
+        invoke("show", "--store", path)
+    assert "ivan cache doctor" in (caught.value.hint or "")
+
+
+class TestDoctor:
+    """What `ivan cache doctor` prints, deletes and returns."""
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        """A store with two runs about one question, the second from the first."""
+        path = tmp_path / "proofs.sqlite"
+        network = NetworkRecord(digest="ab" * 32, architecture="cd" * 32, name="net.onnx", parameters=9,
+                                file_digest="ef" * 32)  # fmt: skip
+        asked = PropertyRecord(digest="01" * 32, name="safe.vnnlib", size=200, inputs=2)
+        with ProofStore.open(path) as store:
+            for parent in (None, 1):
+                run = RunRecord(network=network.digest, property=asked.digest, options="23" * 32, version="1.0",
+                                verdict="sat", seconds=1.0, parent=parent)  # fmt: skip
+                witness = WitnessRecord(inputs=(1.0, 2.0), outputs=(2.0,), precision="float32")
+                store.save(run, network, asked, None, witness)
+        return path
+
+    def test_all_is_well(self, path: Path) -> None:
+        result = invoke("doctor", "--store", path)
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert result.stderr == "2 runs, 1 network and 1 property examined; all is well\n"
+
+    def test_a_damaged_run_is_a_line_and_the_exit_code_tells(self, path: Path) -> None:
+        damage(path, "UPDATE witnesses SET outputs = zeroblob(8) WHERE run = 2")
+        result = invoke("doctor", "--store", path)
+        assert result.exit_code == 1
+        assert result.stdout == "run 2  net.onnx  safe.vnnlib  its checksum does not hold\n"
+        assert "1 damaged\nhint: " in result.stderr
+
+    def test_as_json(self, path: Path) -> None:
+        damage(path, "UPDATE witnesses SET outputs = zeroblob(8) WHERE run = 1")
+        result = invoke("doctor", "--json", "--store", path)
+        report = json.loads(result.stdout)
+        assert result.exit_code == 1
+        assert (report["location"], report["runs"], report["networks"], report["properties"]) == (str(path), 2, 1, 1)
+        assert report["damaged"] == [
+            {
+                "kind": "run",
+                "key": 1,
+                "network_name": "net.onnx",
+                "property_name": "safe.vnnlib",
+                "problem": "its checksum does not hold",
+                "repaired": False,
+            }
+        ]
+
+    @pytest.mark.parametrize(("arguments", "answer"), [(["--yes"], None), ([], "y\n")])
+    def test_a_repair_deletes_damaged_runs_alone(self, path: Path, arguments: list[str], answer: str | None) -> None:
+        damage(path, "UPDATE witnesses SET outputs = zeroblob(8) WHERE run = 1")
+        result = invoke("doctor", "--repair", "--store", path, *arguments, answer=answer)
+        assert result.exit_code == 0
+        assert result.stdout == "run 1  net.onnx  safe.vnnlib  its checksum does not hold\n"
+        assert "1 repaired; all is well" in result.stderr
+        (left,) = json.loads(invoke("list", "--json", "--store", path).stdout)
+        assert (left["id"], left["parent"]) == (2, None)
+
+    @pytest.mark.parametrize("answer", ["n\n", "\n"])
+    def test_a_repair_asks_first(self, path: Path, answer: str) -> None:
+        damage(path, "UPDATE witnesses SET outputs = zeroblob(8) WHERE run = 1")
+        result = invoke("doctor", "--repair", "--store", path, answer=answer)
+        assert result.exit_code == 1
+        assert "Delete 1 damaged run from" in result.stderr
+        assert len(json.loads(invoke("list", "--json", "--store", path).stdout)) == 2
+
+    def test_nothing_is_asked_where_nothing_is_damaged(self, path: Path) -> None:
+        assert invoke("doctor", "--repair", "--store", path).stderr.count("\n") == 1
+
+    def test_what_a_repair_cannot_heal_stays_named(self, path: Path) -> None:
+        damage(path, "UPDATE properties SET inputs = 'two'")
+        result = invoke("doctor", "--repair", "--yes", "--store", path)
+        assert result.exit_code == 1
+        assert "property 0101" in result.stdout
+
+    def test_yes_alone_means_nothing(self, path: Path) -> None:
+        assert invoke("doctor", "--yes", "--store", path).exit_code == 2

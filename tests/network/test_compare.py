@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 
 import numpy as np
 import onnx
@@ -10,7 +11,7 @@ import pytest
 from tests.models import ALL, DOUBLE, Graph, dense
 
 from ivan.errors import StoreError
-from ivan.network.compare import distance_to, same_architecture, weight_distance, weights_bytes
+from ivan.network.compare import distance_to, same_architecture, stored_arrays, weight_distance, weights, weights_bytes
 from ivan.network.onnx_reader import read_network
 
 
@@ -63,6 +64,23 @@ def test_weights_of_double_precision_are_stored_without_loss(network):
     assert distance_to(double, weights_bytes(double)) == 0.0
 
 
+@pytest.mark.parametrize("kind", sorted(ALL))
+def test_stored_arrays_are_the_weights_in_their_shapes(kind, network):
+    a = network(ALL[kind](np.random.default_rng(0)))
+    parts = stored_arrays(weights_bytes(a))
+    np.testing.assert_array_equal(np.concatenate([part.ravel() for part in parts]), weights(a))
+    if kind == "dense":
+        assert [part.shape for part in parts] == [(8, 4), (8,), (8, 8), (8,), (3, 8), (3,)]
+
+
+def test_weights_without_shapes_are_still_compared(network):
+    """The first version of the format kept the numbers alone."""
+    a, b = (network(dense([3, 8, 2], np.random.default_rng(seed))) for seed in (0, 1))
+    first = b"ivan weights 1 <f4\n" + zlib.compress(weights(b).astype("<f4").tobytes())
+    assert distance_to(a, first) == weight_distance(a, b)
+    assert stored_arrays(first) is None
+
+
 def test_a_network_without_weights_has_distance_zero_to_itself(network):
     g = Graph()
     plain = network(g.model({"x": [1, 3]}, [g.node("Relu", "x")]))
@@ -71,7 +89,17 @@ def test_a_network_without_weights_has_distance_zero_to_itself(network):
 
 @pytest.mark.parametrize(
     "damage",
-    [lambda b: b"", lambda b: b[:-5], lambda b: b"other" + b, lambda b: b.replace(b"<f4", b"<i4"), lambda b: b[:20]],
+    [
+        lambda b: b"",
+        lambda b: b[:-5],
+        lambda b: b"other" + b,
+        lambda b: b.replace(b"<f4", b"<i4"),
+        lambda b: b[:20],
+        lambda b: b.replace(b"8x3", b"9x3"),
+        lambda b: b.replace(b"8x3", b"-8x3"),
+        lambda b: b.replace(b",", b"\n", 1),
+        lambda b: b.replace(b"weights 2", b"weights 3"),
+    ],
 )
 def test_damaged_weights_are_reported(damage, network):
     a = network(dense([3, 8, 2], np.random.default_rng(0)))

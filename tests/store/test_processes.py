@@ -96,7 +96,9 @@ def test_a_killed_writer_leaves_every_announced_run_and_no_damage(
     start(process)
     ids = [int(line(process)) for _ in range(survivors)]
     process.kill()
-    ids += [int(word) for word in process.communicate(timeout=60)[0].split()]
+    with process:
+        assert process.stdout is not None
+        ids += [int(word) for word in process.stdout.read().split()]  # `communicate` misses what was read ahead
     warnings: list[str] = []
     with ProofStore.open(path, warn=warnings.append) as store:
         for run_id in ids:

@@ -19,7 +19,8 @@ from ivan.bounds.domains import Domains
 from ivan.network.activations import Relu
 from ivan.network.layers import Network
 from ivan.network.reduce import reduced
-from ivan.proof import Certificates, Kind, Ragged, Refinements
+from ivan.proof import Certificates, Refinements
+from ivan.proof.renumber import renumbered_certificates, renumbered_refinements, renumbered_units
 
 Index = NDArray[np.int64]
 Units = NDArray[np.int32]
@@ -100,48 +101,15 @@ class Reduction:
 
     def tree_units(self, kind: NDArray[np.int8], layer: Units, unit: Units) -> Units:
         """(N,) the tree's units, in its terms."""
-        result = unit.copy()
-        for k, place in enumerate(self._place):
-            here = (kind == Kind.UNIT) & (layer == k + 1)
-            result[here] = place[unit[here]]
-        return result
+        return renumbered_units(kind, layer, unit, self._place)
 
     def refinements(self, refinements: Refinements) -> Refinements:
         """Slopes of intermediate bounds, in its terms."""
-        stays, bounded = self._staying(refinements.support), self._staying(refinements.bounds)
-        slopes = [np.zeros(0, np.float16)]
-        for i in range(len(refinements)):
-            entries = slice(int(refinements.support.offsets[i]), int(refinements.support.offsets[i + 1]))
-            layers, here = refinements.support["layer"][entries], stays[entries]
-            for j in range(int(refinements.bounds.offsets[i]), int(refinements.bounds.offsets[i + 1])):
-                if bounded[j]:
-                    below = layers < refinements.bounds["layer"][j]
-                    slopes.append(refinements.slopes[refinements.first[j] : refinements.first[j + 1]][here[below]])
-        return Refinements(
-            refinements.node,
-            _mapped(_filtered(refinements.support, stays), self._place),
-            _mapped(_filtered(refinements.bounds, bounded), self._place),
-            np.concatenate(slopes),
-        )
+        return renumbered_refinements(refinements, self._place)
 
     def certificates(self, certificates: Certificates) -> Certificates:
         """Claims, in its terms; advice for units that are left out, or not there at all, is dropped."""
-        return replace(
-            certificates,
-            slopes=self._cut(certificates.slopes),
-            multipliers=self._cut(certificates.multipliers),
-        )
-
-    def _cut(self, entries: Ragged) -> Ragged:
-        return _mapped(_filtered(entries, self._staying(entries)), self._place)
-
-    def _staying(self, entries: Ragged) -> NDArray[np.bool_]:
-        layer, unit = entries["layer"], entries["unit"]
-        result = np.zeros(len(unit), bool)
-        for k, place in enumerate(self._place):
-            here = (layer == k + 1) & (unit >= 0) & (unit < len(place))
-            result[here] = place[unit[here]] >= 0
-        return result
+        return renumbered_certificates(certificates, self._place)
 
     # Back to the whole network
 
@@ -170,34 +138,10 @@ class Reduction:
             split.append(wide)
         return replace(domains, known=tuple(known), split=tuple(split))
 
-    def whole_tree_units(
-        self, kind: NDArray[np.int8], layer: NDArray[np.int32], unit: NDArray[np.int32]
-    ) -> NDArray[np.int32]:
+    def whole_tree_units(self, kind: NDArray[np.int8], layer: Units, unit: Units) -> Units:
         """(N,) the tree's units, in terms of the whole network."""
-        result = unit.copy()
-        for k, units in enumerate(self.keep):
-            here = (kind == Kind.UNIT) & (layer == k + 1)
-            result[here] = units[unit[here]]
-        return result
+        return renumbered_units(kind, layer, unit, self.keep)
 
     def whole_certificates(self, certificates: Certificates) -> Certificates:
         """Claims, in terms of the whole network."""
-        return replace(
-            certificates,
-            slopes=_mapped(certificates.slopes, self.keep),
-            multipliers=_mapped(certificates.multipliers, self.keep),
-        )
-
-
-def _filtered(entries: Ragged, stays: NDArray[np.bool_]) -> Ragged:
-    rows = np.flatnonzero(stays)
-    return Ragged.from_rows(len(entries), entries.rows[rows], {name: c[rows] for name, c in entries.columns.items()})
-
-
-def _mapped(entries: Ragged, numbers: Sequence[Index]) -> Ragged:
-    """The same entries with other numbers of units, per layer."""
-    unit = entries["unit"].copy()
-    for k, table in enumerate(numbers):
-        here = entries["layer"] == k + 1
-        unit[here] = table[entries["unit"][here]]
-    return Ragged(entries.offsets, {**entries.columns, "unit": unit})
+        return renumbered_certificates(certificates, self.keep)

@@ -1,6 +1,6 @@
 """`ivan cache`: what the proof store holds, where it is, and how to empty it.
 
-Tables and JSON go to stdout, talk to stderr. Only `clear` changes anything, and it asks first.
+Tables and JSON go to stdout, talk to stderr. Only `clear` and `doctor --repair` change anything, and they ask first.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ivan.cli.findings import line, report_of, summed_up
 from ivan.cli.lineage import drawn
 from ivan.cli.tables import duration, local, plural, show, size, table
+from ivan.store import DamagedRun
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -72,7 +74,7 @@ def list_runs(location: str | None, as_json: bool, limit: int, everything: bool)
         summaries = store.runs(limit=None if everything else limit)
         total = store.info().runs
     if as_json:
-        click.echo(json.dumps([_flat(summary) for summary in summaries], indent=2, default=_instant))
+        click.echo(json.dumps([_listed(summary) for summary in summaries], indent=2, default=_instant))
         return
     if not summaries:
         click.echo("nothing is stored yet", err=True)
@@ -81,7 +83,12 @@ def list_runs(location: str | None, as_json: bool, limit: int, everything: bool)
     for column in (0, 1, 3, 4, 5, 6):
         rows.columns[column].justify = "right"
     now = datetime.now(UTC)
+    damaged = 0
     for summary in summaries:
+        if isinstance(summary, DamagedRun):
+            rows.add_row(str(summary.id), "", "damaged")
+            damaged += 1
+            continue
         run = summary.run
         rows.add_row(
             str(run.id),
@@ -97,6 +104,8 @@ def list_runs(location: str | None, as_json: bool, limit: int, everything: bool)
     show(rows)
     if total > len(summaries):
         click.echo(f"{len(summaries)} of {total} runs; --all shows every one", err=True)
+    if damaged:
+        click.echo(f"{plural(damaged, 'damaged run')}; `ivan cache doctor` says what is wrong", err=True)
 
 
 @cache.command("show")
@@ -118,11 +127,14 @@ def show_run(run: int | None, location: str | None, as_json: bool) -> None:
             if not newest:
                 click.echo("nothing is stored yet", err=True)
                 return
-            run = newest[0].run.id
+            run = newest[0].id if isinstance(newest[0], DamagedRun) else newest[0].run.id
         family = store.lineage(run)
     chosen = next((summary for summary in family if summary.run.id == run), None)
     if chosen is None:
-        raise InputError(f"there is no run {run} that can be read", hint="`ivan cache list` shows the runs")
+        raise InputError(
+            f"there is no run {run} that can be read",
+            hint="`ivan cache list` shows the runs, `ivan cache doctor` which of them are damaged",
+        )
     if as_json:
         report = {**_flat(chosen), "lineage": [_flat(summary) for summary in family]}
         click.echo(json.dumps(report, indent=2, default=_instant))
@@ -160,6 +172,48 @@ def compact_proof(model: str, query: str, location: str | None, timeout: float |
     if not done.finished:
         click.echo("not finished: the same command goes on from here", err=True)
     return 130 if watch.interrupted else 0
+
+
+@cache.command()
+@store_option
+@json_option
+@click.option("--repair", is_flag=True, help="Delete the damaged runs.")
+@click.option("--yes", is_flag=True, help="Do not ask; with --repair.")
+@click.pass_context
+def doctor(context: click.Context, location: str | None, as_json: bool, repair: bool, yes: bool) -> None:
+    """Examine everything that is stored, and name what is damaged, a line for each.
+
+    Checksums of runs are compared, proofs decoded and looked through, counterexamples and weights unpacked, references
+    followed. What is damaged is never believed by `ivan verify`, whether it is repaired or not.
+
+    --repair deletes the damaged runs, with their proofs and counterexamples, and nothing else: runs that grew from them
+    stay, and so does every network and property that a run refers to; damaged weights of a network are forgotten. All
+    of this is found again the next time it is verified.
+
+    \b
+    Exit code: 0  all is well, or was repaired
+               1  something is damaged
+               2  the store cannot be opened
+    """  # noqa: D301 - click wants the character, not the two letters
+    from ivan.doctor import examine
+    from ivan.doctor import repair as mend
+
+    if yes and not repair:
+        raise click.UsageError("--yes goes with --repair")
+    with _open(location) as store:
+        before = report = examine(store)
+        damaged = sum(finding.kind == "run" for finding in before.findings)
+        question = f"Delete {plural(damaged, 'damaged run')} from {store.location}?"
+        if repair and before.findings and (yes or click.confirm(question, err=True)):
+            report = mend(store, before)
+    if as_json:
+        click.echo(json.dumps(report_of(store.location, before, report), indent=2))
+    else:
+        for finding in before.findings:
+            click.echo(line(finding))
+        for sentence in summed_up(before, report):
+            click.echo(sentence, err=True)
+    context.exit(1 if report.findings else 0)
 
 
 @cache.command()
@@ -219,6 +273,10 @@ def _facts(summary: RunSummary) -> Table:
         if name in ("domains", "base_leaves", "reused_leaves") and isinstance(value, int) and value:
             rows.add_row(name.replace("_", " "), f"{value:,}")
     return rows
+
+
+def _listed(summary: RunSummary | DamagedRun) -> dict[str, object]:
+    return {"id": summary.id, "damaged": summary.problem} if isinstance(summary, DamagedRun) else _flat(summary)
 
 
 def _flat(summary: RunSummary) -> dict[str, object]:

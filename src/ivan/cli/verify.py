@@ -61,7 +61,11 @@ def _number(name: str, kind: type, **more: Any) -> Callable[[Callable[..., Any]]
 @click.option("--no-store", is_flag=True, help="Neither read nor write proofs.")
 @click.option("--fresh", is_flag=True, help="Ignore what is stored, save what is found.")
 @click.option("--recheck", is_flag=True, help="Replay a stored proof even when this question was answered before.")
-@click.option("--base", metavar="MODEL|DIGEST", help="Start from this version's proof.")
+@click.option(
+    "--base",
+    metavar="MODEL|DIGEST",
+    help="Start from this version's proof; by default from the one that promises the least work.",
+)
 @click.option(
     "--incremental",
     metavar="LIST",
@@ -106,6 +110,9 @@ def verify(
 
     The first line of stdout is sat, unsat, unknown or timeout; behind sat stands a counterexample that onnxruntime
     confirms. Everything else goes to stderr. MODEL is an ONNX file, QUERY a VNN-LIB file, either may be gzipped.
+
+    A proof of another version of MODEL is taken over where it still holds: of the same architecture, of the same with
+    more units, or of any other where it splits inputs alone.
 
     \b
     ivan verify model.onnx property.vnnlib --timeout 60

@@ -1,11 +1,12 @@
 """The proof store: what was asked of which network, what came out, and the proof that later versions start from.
 
-    records.py    what goes in and what comes out
-    location.py   where the store is
-    models.py     the tables
-    schema.py     the schema's revision: create, upgrade, refuse
-    database.py   connections, transactions, and errors a person can read
-    store.py      `ProofStore`, the only door
+    records.py      what goes in and what comes out
+    location.py     where the store is
+    models.py       the tables
+    schema.py       the schema's revision: create, upgrade, refuse
+    database.py     connections, transactions, and errors a person can read
+    examination.py  every row looked at, and what is damaged deleted
+    store.py        `ProofStore`, the only door
 
 The store keeps records and bytes; it knows nothing of networks, trees or certificates. Its one promise is that it never
 returns a verdict, a proof or a witness that differs from what was saved.
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING
 
 from ivan.store.location import default_location, shown_location
 from ivan.store.records import (
+    DamagedRun,
+    Examined,
     NetworkRecord,
     ProofRecord,
     PropertyRecord,
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from ivan.store.store import ProofStore
 
 __all__ = [
+    "DamagedRun",
+    "Examined",
     "NetworkRecord",
     "ProofRecord",
     "ProofStore",

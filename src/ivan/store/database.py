@@ -29,6 +29,9 @@ from ivan.store.location import MEMORY, resolve, shown_location
 BUSY_SECONDS = 5.0
 """how long to wait for one's turn, by default"""
 
+MOST_FAULTS = 20
+"""faults of a file that are worth reading"""
+
 # The beginning of SQLite's error code -> what is wrong, what to do. {file} is the location.
 _SQLITE_ERRORS = {
     "SQLITE_BUSY": ("is locked by another process", "try again when it has finished, or use another store"),
@@ -179,6 +182,19 @@ class Database:
             with translated(self.location), closing(self.engine.raw_connection()) as raw:
                 raw.cursor().execute("VACUUM")
                 raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def faults(self) -> list[str]:
+        """What SQLite finds wrong with its own file, a line for each, up to some; a server looks after itself."""
+        if not self.is_sqlite:
+            return []
+        with translated(self.location), closing(self.engine.raw_connection()) as raw:
+            try:
+                lines = raw.cursor().execute(f"PRAGMA integrity_check({MOST_FAULTS})").fetchall()
+            except sqlite3.DatabaseError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+                    raise
+                return [str(error)]
+        return [str(line) for (line,) in lines if line != "ok"]
 
     def size(self) -> int | None:
         """Bytes on disk of the file and its log; None for anything but a file."""

@@ -66,7 +66,7 @@ def distinct_witnesses(property_digest: str, limit: int) -> Select[Any]:
 
 
 def named_runs(limit: int | None) -> Select[Any]:
-    """The runs with the names of what they are about and the length of their proofs."""
+    """The runs with the names of what they are about, where these are there, and the length of their proofs."""
     return (
         all_runs()
         .add_columns(
@@ -74,8 +74,8 @@ def named_runs(limit: int | None) -> Select[Any]:
             properties.c.name.label("property_name"),
             func.coalesce(func.length(proofs.c.data), 0).label("proof_bytes"),
         )
-        .join(networks, networks.c.digest == runs.c.network)
-        .join(properties, properties.c.digest == runs.c.property)
+        .outerjoin(networks, networks.c.digest == runs.c.network)
+        .outerjoin(properties, properties.c.digest == runs.c.property)
         .limit(limit)
     )
 

@@ -154,3 +154,33 @@ class StoreInfo:
     oldest: datetime | None
     """when the first run that is still there was saved, in UTC"""
     newest: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DamagedRun:
+    """A run that a list shows, and nothing of which can be believed."""
+
+    id: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """A row that was looked at, with all that could be read of it."""
+
+    kind: str
+    """run, network or property"""
+    key: int | str | bytes
+    """the run's number, or the digest of anything else as it stands"""
+    problem: str | None = None
+    """what is wrong with the row, as far as its values tell"""
+    network_name: str = ""
+    property_name: str = ""
+    run: StoredRun | None = None
+    """of a run without a problem"""
+    proof: ProofRecord | None = None
+    witness: WitnessRecord | None = None
+    asked: PropertyRecord | None = None
+    """of a property without a problem"""
+    network: NetworkRecord | None = None
+    """of a network without a problem, weights included"""

@@ -16,6 +16,7 @@ from sqlalchemy import Row
 
 from ivan.digest import digest
 from ivan.store.records import (
+    DamagedRun,
     NetworkRecord,
     ProofRecord,
     PropertyRecord,
@@ -131,12 +132,23 @@ def stored_run(row: Row[Any]) -> StoredRun:
 
 def run_summary(row: Row[Any]) -> RunSummary:
     """Reads a row of `queries.named_runs`."""
+    for name, what in ((row.network_name, "network"), (row.property_name, "property")):
+        if name is None:
+            raise Damaged(f"its {what} is not in the store")
     return RunSummary(
         run=stored_run(row),
         network_name=_text(row.network_name),
         property_name=_text(row.property_name),
         proof_bytes=int(row.proof_bytes),
     )
+
+
+def listed_run(row: Row[Any]) -> RunSummary | DamagedRun:
+    """Reads a row of `queries.named_runs`, or says what is wrong with it."""
+    try:
+        return run_summary(row)
+    except Damaged as damage:
+        return DamagedRun(id=int(row.id), problem=str(damage))
 
 
 def network_record(row: Row[Any]) -> NetworkRecord:
@@ -148,6 +160,16 @@ def network_record(row: Row[Any]) -> NetworkRecord:
             name=_text(row.name),
             parameters=int(row.parameters),
             file_digest=_text(row.file_digest),
+        )
+    except (TypeError, ValueError) as error:
+        raise Damaged(f"a column cannot be read: {error}") from error
+
+
+def property_record(row: Row[Any]) -> PropertyRecord:
+    """Reads a row of `properties`."""
+    try:
+        return PropertyRecord(
+            digest=_text(row.digest), name=_text(row.name), size=int(row.size), inputs=int(row.inputs)
         )
     except (TypeError, ValueError) as error:
         raise Damaged(f"a column cannot be read: {error}") from error

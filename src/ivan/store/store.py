@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,10 +18,13 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from ivan.errors import InternalError, ProofError, StoreError
-from ivan.store import queries, rows
+from ivan.store import examination, queries, rows
 from ivan.store.database import Database
+from ivan.store.examination import Evidence, Key, load
 from ivan.store.models import SCHEMA_REVISION, networks, proofs, properties, runs, witnesses
 from ivan.store.records import (
+    DamagedRun,
+    Examined,
     NetworkRecord,
     ProofRecord,
     PropertyRecord,
@@ -35,7 +38,6 @@ from ivan.store.rows import Damaged
 from ivan.store.schema import prepare
 from ivan.verdict import Verdict
 
-Evidence = tuple[ProofRecord | None, WitnessRecord | None]
 Record = TypeVar("Record")
 
 
@@ -153,7 +155,7 @@ class ProofStore:
                 return False
             try:
                 run = rows.stored_run(row)
-                _load(connection, run)
+                load(connection, run)
             except Damaged as damage:
                 raise ProofError(f"{self.location}: run {run_id} is damaged: {damage}") from damage
             changed = replace(run, statistics=statistics)
@@ -295,10 +297,10 @@ class ProofStore:
                 newest=None if newest is None else datetime.fromtimestamp(newest, UTC),
             )
 
-    def runs(self, *, limit: int | None = None) -> list[RunSummary]:
+    def runs(self, *, limit: int | None = None) -> list[RunSummary | DamagedRun]:
         """The runs as a list shows them, the newest first; not compared with their checksums."""
         with self._database.reading() as connection:
-            return self._records(connection, queries.named_runs(limit), rows.run_summary)
+            return [rows.listed_run(row) for row in connection.execute(queries.named_runs(limit))]
 
     def lineage(self, run_id: int) -> list[RunSummary]:
         """The runs that asked what this one asked, of any network, the oldest first; `parent` tells who grew from whom.
@@ -307,6 +309,32 @@ class ProofStore:
         """
         with self._database.reading() as connection:
             return self._records(connection, queries.asked_alike(run_id), rows.run_summary)[::-1]
+
+    def faults(self) -> list[str]:
+        """What the database finds wrong with its own file, a line each; nothing is known of a server's."""
+        return self._database.faults()
+
+    def examine(self) -> Iterator[Examined]:
+        """Every row looked at: the runs, the oldest first, the networks, the properties.
+
+        Each in a transaction of its own: nobody waits while the store is examined.
+        """
+        with self._database.reading() as connection:
+            keys = examination.keys(connection)
+        for key in keys:
+            with self._database.reading() as connection:
+                found = examination.look(connection, key)
+            if found is not None:
+                yield found
+
+    def remove(self, damaged: Collection[Key]) -> None:
+        """Deletes damaged runs; of damaged networks the weights, and what no run refers to altogether.
+
+        Args:
+            damaged: kind and key of each, as `examine` has them.
+        """
+        with self._database.writing() as connection:
+            examination.remove(connection, damaged)
 
     def clear(self) -> int:
         """Deletes everything and gives the space back.
@@ -342,7 +370,7 @@ class ProofStore:
     def _believed(self, connection: Connection, run: StoredRun) -> Evidence | None:
         """The evidence of a run; None, and a warning, when its checksum does not hold."""
         try:
-            return _load(connection, run)
+            return load(connection, run)
         except Damaged as damage:
             self._warn(f"{self.location}: run {run.id} is damaged and passed over: {damage}")
             return None
@@ -353,7 +381,7 @@ class ProofStore:
             if row is None:
                 raise ProofError(f"{self.location}: there is no run {run_id}", hint="`ivan cache list` shows the runs")
             try:
-                return _load(connection, rows.stored_run(row))
+                return load(connection, rows.stored_run(row))
             except Damaged as damage:
                 raise ProofError(
                     f"{self.location}: run {run_id} is damaged: {damage}",
@@ -364,17 +392,6 @@ class ProofStore:
         with self._database.reading() as connection:
             kept = select(networks.c.weights.is_not(None)).where(networks.c.digest == network_digest)
             return bool(connection.scalar(kept))
-
-
-def _load(connection: Connection, run: StoredRun) -> Evidence:
-    """Proof and witness of a run whose checksum holds; raises `Damaged` when it does not."""
-    proof_row = connection.execute(select(proofs).where(proofs.c.run == run.id)).one_or_none()
-    witness_row = connection.execute(select(witnesses).where(witnesses.c.run == run.id)).one_or_none()
-    proof = None if proof_row is None else rows.proof_record(proof_row)
-    witness = None if witness_row is None else rows.witness_record(witness_row)
-    if rows.checksum(run, proof, witness) != run.checksum:
-        raise Damaged("its checksum does not hold")
-    return proof, witness
 
 
 def _check(run: RunRecord, network: NetworkRecord, asked: PropertyRecord, proof: ProofRecord | None) -> None:

@@ -27,7 +27,7 @@ class Diagonal(LinearMap):
         self.scale: Array = frozen(scale)
         self.rows = self.columns = len(self.scale)
         self.terms = 1 + uncertain
-        self.uncertain, self._source = uncertain, source
+        self.uncertain, self.source = uncertain, source
 
     def apply(self, x: Array) -> Array:
         return x * self.scale
@@ -44,7 +44,7 @@ class Diagonal(LinearMap):
         return Diagonal(np.abs(self.scale), self.uncertain)
 
     def describe(self) -> Digestible:
-        return ["diagonal", self.scale if self._source is None else self._source]
+        return ["diagonal", self.scale if self.source is None else self.source]
 
     def shape_only(self) -> Digestible:
         return ["diagonal", self.rows]
