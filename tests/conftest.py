@@ -1,7 +1,8 @@
-"""No test can touch the real proof store."""
+"""No test can touch the real proof store, and in none does the clock decide how far a proof is compacted."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -13,3 +14,9 @@ def no_real_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "default" / "proofs.sqlite"
     monkeypatch.setenv("IVAN_STORE", str(path))
     return path
+
+
+@pytest.fixture(autouse=True)
+def no_compaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proof stays as the search left it."""
+    monkeypatch.setattr("ivan.verification.WORTH_COMPACTING", math.inf)

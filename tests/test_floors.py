@@ -19,7 +19,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("search", "store"),
     ("incremental",),
     ("memory", "doctor"),
-    ("verification",),
+    ("verification", "compaction"),
     ("cli",),
     ("__main__",),
 )
