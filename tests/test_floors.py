@@ -18,7 +18,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("lp", "attack"),
     ("search", "store"),
     ("incremental",),
-    ("memory",),
+    ("memory", "outcome"),
     ("verification",),
     ("cli",),
     ("__main__",),

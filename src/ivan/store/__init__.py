@@ -5,6 +5,8 @@
     models.py     the tables
     schema.py     the schema's revision: create, upgrade, refuse
     database.py   connections, transactions, and errors a person can read
+    reading.py    rows to records
+    others.py     what other questions left behind
     store.py      `ProofStore`, the only door
 
 The store keeps records and bytes; it knows nothing of networks, trees or certificates. Its one promise is that it never
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from ivan.store.location import default_location, shown_location
 from ivan.store.records import (
+    NamedRun,
     NetworkRecord,
     ProofRecord,
     PropertyRecord,
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from ivan.store.store import ProofStore
 
 __all__ = [
+    "NamedRun",
     "NetworkRecord",
     "ProofRecord",
     "ProofStore",

@@ -12,14 +12,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from ivan.errors import InternalError, ProofError, StoreError
 from ivan.store import queries, rows
 from ivan.store.database import Database
 from ivan.store.models import SCHEMA_REVISION, networks, proofs, properties, runs, witnesses
+from ivan.store.others import OtherQuestions
+from ivan.store.reading import Evidence, load
 from ivan.store.records import (
     NetworkRecord,
     ProofRecord,
@@ -34,18 +35,12 @@ from ivan.store.rows import Damaged
 from ivan.store.schema import prepare
 from ivan.verdict import Verdict
 
-Evidence = tuple[ProofRecord | None, WitnessRecord | None]
-Record = TypeVar("Record")
 
-
-class ProofStore:
+class ProofStore(OtherQuestions):
     """An open store; a context manager that closes it. Threads and processes may share one location.
 
     Every method raises `StoreError`, with one line and a hint, when the database cannot do what it should.
     """
-
-    def __init__(self, database: Database, warn: Callable[[str], None]) -> None:
-        self._database, self._warn = database, warn
 
     @classmethod
     def open(
@@ -76,11 +71,6 @@ class ProofStore:
             database.close()
             raise
         return cls(database, warn or logging.getLogger("ivan.store").warning)
-
-    @property
-    def location(self) -> str:
-        """A path, or a URL without its password."""
-        return self._database.location
 
     @property
     def read_only(self) -> bool:
@@ -195,13 +185,7 @@ class ProofStore:
             property_digest: of the question.
             limit: the largest number of witnesses.
         """
-        found = []
-        with self._database.reading() as connection:
-            for run in self._records(connection, queries.distinct_witnesses(property_digest, limit), rows.stored_run):
-                evidence = self._believed(connection, run)
-                if evidence is not None and evidence[1] is not None:
-                    found.append((run, evidence[1]))
-        return found
+        return self._witnesses(queries.distinct_witnesses(property_digest, limit))
 
     def run(self, run_id: int) -> StoredRun | None:
         """The run of that number, not compared with its checksum."""
@@ -274,6 +258,12 @@ class ProofStore:
         with self._database.reading() as connection:
             return self._records(connection, queries.named_runs(limit), rows.run_summary)
 
+    def summary(self, run_id: int) -> RunSummary | None:
+        """The run of that number as a list shows it."""
+        with self._database.reading() as connection:
+            found = self._records(connection, queries.named_run(run_id), rows.run_summary)
+        return found[0] if found else None
+
     def lineage(self, run_id: int) -> list[RunSummary]:
         """The runs that asked what this one asked, of any network, the oldest first; `parent` tells who grew from whom.
 
@@ -301,33 +291,13 @@ class ProofStore:
 
     # Helpers
 
-    def _records(
-        self, connection: Connection, chosen: Select[Any], reader: Callable[[Row[Any]], Record]
-    ) -> list[Record]:
-        """Reads the rows that can be read, and reports the others."""
-        records = []
-        for row in connection.execute(chosen):
-            try:
-                records.append(reader(row))
-            except Damaged as damage:
-                self._warn(f"{self.location}: entry {row[0]!s:.12} is damaged and passed over: {damage}")
-        return records
-
-    def _believed(self, connection: Connection, run: StoredRun) -> Evidence | None:
-        """The evidence of a run; None, and a warning, when its checksum does not hold."""
-        try:
-            return _load(connection, run)
-        except Damaged as damage:
-            self._warn(f"{self.location}: run {run.id} is damaged and passed over: {damage}")
-            return None
-
     def _evidence(self, run_id: int) -> Evidence:
         with self._database.reading() as connection:
             row = connection.execute(queries.one_run(run_id)).one_or_none()
             if row is None:
                 raise ProofError(f"{self.location}: there is no run {run_id}", hint="`ivan cache list` shows the runs")
             try:
-                return _load(connection, rows.stored_run(row))
+                return load(connection, rows.stored_run(row))
             except Damaged as damage:
                 raise ProofError(
                     f"{self.location}: run {run_id} is damaged: {damage}",
@@ -338,17 +308,6 @@ class ProofStore:
         with self._database.reading() as connection:
             kept = select(networks.c.weights.is_not(None)).where(networks.c.digest == network_digest)
             return bool(connection.scalar(kept))
-
-
-def _load(connection: Connection, run: StoredRun) -> Evidence:
-    """Proof and witness of a run whose checksum holds; raises `Damaged` when it does not."""
-    proof_row = connection.execute(select(proofs).where(proofs.c.run == run.id)).one_or_none()
-    witness_row = connection.execute(select(witnesses).where(witnesses.c.run == run.id)).one_or_none()
-    proof = None if proof_row is None else rows.proof_record(proof_row)
-    witness = None if witness_row is None else rows.witness_record(witness_row)
-    if rows.checksum(run, proof, witness) != run.checksum:
-        raise Damaged("its checksum does not hold")
-    return proof, witness
 
 
 def _check(run: RunRecord, network: NetworkRecord, asked: PropertyRecord, proof: ProofRecord | None) -> None:

@@ -1,4 +1,4 @@
-"""What the store remembers about a question, in the terms of the verifier.
+"""`Memory`: the store, seen from one question.
 
 The store keeps records and bytes; this is the translation: problems to keys, outcomes to records, bytes to proofs. A
 store that cannot be used costs its benefit, never an answer: every trouble becomes one warning, and verification goes
@@ -8,7 +8,6 @@ on.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,28 +16,27 @@ import numpy as np
 import ivan
 from ivan.deadline import Deadline
 from ivan.errors import MismatchError, ProofError, StoreError
-from ivan.network.compare import distance_to, weights, weights_bytes
+from ivan.incremental.kindred import hull, kin
+from ivan.memory.bases import Base, Bases
+from ivan.memory.implied import implying
+from ivan.memory.stored import RELATIVES, Warn, hull_bytes, once, trusted
+from ivan.network.compare import weights, weights_bytes
 from ivan.network.onnx_reader import Model
 from ivan.options import Options
 from ivan.problem import Problem
 from ivan.proof import Proof, Witness
-from ivan.proof.codec import FORMAT, READABLE, decode, encode
-from ivan.store import NetworkRecord, ProofRecord, PropertyRecord, RunRecord, StoredRun, WitnessRecord
+from ivan.proof.codec import FORMAT, encode
+from ivan.store import NamedRun, NetworkRecord, ProofRecord, PropertyRecord, RunRecord, StoredRun, WitnessRecord
 from ivan.verdict import Verdict
+from ivan.vnnlib.codec import encode as encode_query
 
 if TYPE_CHECKING:
     from ivan.store import ProofStore
-
-Warn = Callable[[str, str | None], None]
-"""Takes a warning and a hint."""
 
 T = TypeVar("T")
 
 MOST_PATIENCE = 5.0
 """Seconds to wait for a store that another process holds."""
-
-CANDIDATES = 16
-"""Stored versions among which the nearest is looked for."""
 
 
 def load_store() -> type[ProofStore]:
@@ -46,21 +44,6 @@ def load_store() -> type[ProofStore]:
     from ivan.store import ProofStore
 
     return ProofStore
-
-
-@dataclass(frozen=True)
-class Base:
-    """A stored proof to start from.
-
-    Attributes:
-        run: its run.
-        name: the model it was found for.
-        proof: tree and certificates.
-    """
-
-    run: StoredRun
-    name: str
-    proof: Proof
 
 
 class Memory:
@@ -75,6 +58,7 @@ class Memory:
 
     def __init__(self, store: ProofStore, model: Model, problem: Problem, warn: Warn) -> None:
         self._store, self._model, self._problem, self._warn = store, model, problem, warn
+        self._bases = Bases(store, problem, warn)
 
     @classmethod
     def open(
@@ -84,7 +68,7 @@ class Memory:
 
         A store that another process holds is waited for, for a share of the time that is left.
         """
-        warn = _once(warn)  # several look-ups may meet the same damage
+        warn = once(warn)  # several look-ups may meet the same damage
         try:
             store = load_store().open(
                 location, patience=min(MOST_PATIENCE, 0.2 * deadline.left()), warn=lambda line: warn(line, None)
@@ -110,90 +94,63 @@ class Memory:
         return self._guarded(self._exact)
 
     def _exact(self) -> tuple[StoredRun, Witness | None] | None:
-        run = self._store.exact(self._network, self._property, compatible=_trusted)
+        run = self._store.exact(self._network, self._property, compatible=trusted)
         if run is None:
             return None
         witness = self._store.witness(run.id) if run.verdict == Verdict.SAT.value else None
         return run, None if witness is None else _witness(witness)
 
-    def witnesses(self) -> list[Witness]:
-        """Inputs that violated the property on any stored version, the newest first."""
-        found = self._guarded(lambda: self._store.witnesses(self._property)) or []
-        count = self._problem.network.inputs
-        return [_witness(record) for _, record in found if len(record.inputs) == count]
+    def implied(self) -> NamedRun | None:
+        """A stored `unsat` to another question about this network that answers this one as well."""
+        return self._guarded(lambda: implying(self._store, self._problem, self._warn))
 
-    def own_proof(self) -> Base | None:
-        """This very question's stored proof, finished or interrupted."""
+    def witnesses(self) -> list[tuple[StoredRun, Witness]]:
+        """Inputs that violated the property on any stored version, the newest first, with their runs."""
+        return self._witnesses(self._guarded(lambda: self._store.witnesses(self._property)))
 
-        def find() -> Base | None:
-            run = self._store.exact(self._network, self._property, compatible=_compatible)
-            if run is None or not run.has_proof:
-                run = self._store.open_run(self._network, self._property)
-            return None if run is None or not _compatible(run) else self._base(run, self._model.network.name)
+    def other_witnesses(self) -> list[tuple[StoredRun, Witness]]:
+        """Inputs of this network that violated other properties, the newest first, with their runs.
 
-        return self._guarded(find)
-
-    def nearest(self) -> Base | None:
-        """The proof of this property for the stored version that is nearest to the model.
-
-        Versions of the same architecture come first, by the distance of their weights, then the others, newest first.
+        Only those that may lie in a region.
         """
-        return self._guarded(self._nearest)
+        box = hull(self._problem)
+        if box is None:
+            return []
+        found = self._witnesses(
+            self._guarded(lambda: self._store.witnesses_of_others(self._property, self._network, limit=RELATIVES))
+        )
+        lower, upper = box
+        with np.errstate(over="ignore"):
+            inputs = [witness.inputs.astype(np.float32) for _, witness in found]
+        return [entry for entry, x in zip(found, inputs, strict=True) if np.all((lower <= x) & (x <= upper))]
 
-    def _nearest(self) -> Base | None:
-        network = self._problem.network
-        found = self._store.bases(self._property, exclude_network=self._network, limit=CANDIDATES)
-        ranked = []
-        for age, (run, record) in enumerate(found):
-            if not _compatible(run):
-                continue
-            distance = np.inf
-            if record.architecture == network.architecture_digest and len(found) > 1:
-                kept = self._store.weights(record.digest)
-                distance = np.inf if kept is None else distance_to(network, kept)
-            same = record.architecture == network.architecture_digest
-            ranked.append((not same, distance, age, run, record))
-        ranked.sort(key=lambda entry: entry[:3])
-        for *_, run, record in ranked:
-            base = self._base(run, record.name)
-            if base is not None:
-                return base
-        return None
+    def _witnesses(self, found: list[tuple[StoredRun, WitnessRecord]] | None) -> list[tuple[StoredRun, Witness]]:
+        count = self._problem.network.inputs
+        return [(run, _witness(record)) for run, record in found or [] if len(record.inputs) == count]
+
+    def base(self) -> Base | None:
+        """The stored proof to start from (bases.py)."""
+        return (
+            self._guarded(self._bases.own)
+            or self._guarded(self._bases.nearest)
+            or self._guarded(lambda: self._bases.kindred(of=self._network))
+            or self._guarded(self._bases.kindred)
+        )
 
     def named(self, base: str) -> Base | None:
-        """The proof of this property for the version that the user names, by file or by digest.
+        """The proof of the version that the user names, by file or by digest.
 
         Raises:
             MismatchError: no stored network is called so, or several are.
         """
-        return self._guarded(lambda: self._named(base))
+        return self._guarded(lambda: self._bases.named(base))
 
-    def _named(self, base: str) -> Base | None:
-        if Path(base).exists():
-            from ivan.network.onnx_reader import read_network
-
-            digest = read_network(base).digest
-        else:
-            matches = self._store.find_network(base)
-            if len(matches) != 1:
-                what = "no stored network has" if not matches else f"{len(matches)} stored networks have"
-                raise MismatchError(
-                    f"--base {base}: no such file, and {what} a digest that begins so",
-                    hint="`ivan cache list` shows the stored networks",
-                )
-            digest = matches[0].digest
-        for run, record in self._store.bases(self._property, limit=1_000):
-            if record.digest == digest and _compatible(run):
-                return self._base(run, record.name)
-        self._warn(f"--base {base}: nothing is stored for this property; starting from scratch", None)
-        return None
-
-    def _base(self, run: StoredRun, name: str) -> Base | None:
-        try:
-            return Base(run, name, decode(self._store.proof(run.id).data))
-        except ProofError as error:
-            self._warn(f"run {run.id}: {error.message}; its proof is not used", error.hint)
-            return None
+    def names(self, run: StoredRun) -> tuple[str | None, str | None]:
+        """The network that a run is about, and its property where that is another one."""
+        summary = self._guarded(lambda: self._store.summary(run.id))
+        if summary is None:
+            return None, None
+        return summary.network_name, summary.property_name if run.property != self._property else None
 
     # Saving
 
@@ -239,7 +196,15 @@ class Memory:
             weights=weights_bytes(network),
         )
         query = self._problem.query
-        asked = PropertyRecord(digest=self._property, name=Path(query.path).name, size=query.size, inputs=query.inputs)
+        asked = PropertyRecord(
+            digest=self._property,
+            name=Path(query.path).name,
+            size=query.size,
+            inputs=query.inputs,
+            kin=kin(self._problem),
+            hull=hull_bytes(hull(self._problem)),
+            query=encode_query(query),
+        )
         found = None
         if witness is not None:
             found = WitnessRecord(
@@ -267,29 +232,6 @@ class Memory:
         except (StoreError, ProofError) as error:
             self._warn(error.message, error.hint)
             return None
-
-
-def _once(warn: Warn) -> Warn:
-    """Passes every message on the first time."""
-    said: set[str] = set()
-
-    def first(message: str, hint: str | None) -> None:
-        if message not in said:
-            said.add(message)
-            warn(message, hint)
-
-    return first
-
-
-def _trusted(run: StoredRun) -> bool:
-    """Is the run's verdict to be believed as it stands? Only one of this very release, up to its last number."""
-    return _compatible(run) and run.version.split(".")[:2] == ivan.__version__.split(".")[:2]
-
-
-def _compatible(run: StoredRun) -> bool:
-    """Can the run's proof be read? It is replayed before it is believed, so an older release's will do."""
-    major = run.version.split(".")[0] == ivan.__version__.split(".")[0]
-    return major and (run.format is None or run.format in READABLE)
 
 
 def _witness(record: WitnessRecord) -> Witness:
