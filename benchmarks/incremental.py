@@ -25,7 +25,7 @@ from statistics import geometric_mean
 
 import ivan
 from ivan.options import Options
-from ivan.verification import Outcome
+from ivan.outcome import Outcome
 from ivan.vnnlib import read_query
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "vnnlib_examples"

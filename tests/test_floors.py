@@ -18,7 +18,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("lp", "attack"),
     ("search", "store"),
     ("incremental",),
-    ("memory", "doctor"),
+    ("memory", "outcome", "doctor"),
     ("verification", "compaction"),
     ("cli",),
     ("__main__",),

@@ -12,9 +12,10 @@ import ivan
 from ivan.deadline import Deadline
 from ivan.errors import MismatchError, ModelError, PropertyError
 from ivan.options import Options
+from ivan.outcome import Listener, Outcome
 from ivan.proof.codec import encode
 from ivan.search import Statistics
-from ivan.verification import Listener, Outcome, verify
+from ivan.verification import verify
 
 EXAMPLES = Path(__file__).parent.parent / "vnnlib_examples"
 

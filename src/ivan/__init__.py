@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ivan.network.onnx_reader import read_network as load_network
+    from ivan.outcome import Outcome
     from ivan.verdict import Verdict
-    from ivan.verification import Outcome, verify
+    from ivan.verification import verify
     from ivan.vnnlib import read_query as load_query
 
 __version__ = "0.1.0"
@@ -22,7 +23,7 @@ __version__ = "0.1.0"
 __all__ = ["Outcome", "Verdict", "__version__", "load_network", "load_query", "verify"]
 
 _HOMES = {
-    "Outcome": ("ivan.verification", "Outcome"),
+    "Outcome": ("ivan.outcome", "Outcome"),
     "Verdict": ("ivan.verdict", "Verdict"),
     "load_network": ("ivan.network.onnx_reader", "read_network"),
     "load_query": ("ivan.vnnlib", "read_query"),

@@ -10,7 +10,8 @@ from ivan.bounds.replay import check_fit
 from ivan.deadline import Deadline
 from ivan.errors import InputError, StoreError
 from ivan.incremental.compact import compact, replay_cost
-from ivan.memory import Memory, Warn
+from ivan.memory import Memory
+from ivan.memory.stored import Warn
 from ivan.network.onnx_reader import read_model
 from ivan.problem import build_problem
 from ivan.vnnlib import read_query
@@ -54,7 +55,7 @@ def compact_stored(store: ProofStore, model: str, query: str, deadline: Deadline
     read = read_model(model)
     problem = build_problem(read_query(query), read.network)
     memory = Memory(store, read, problem, warn)
-    base = memory.own_proof()
+    base = memory.own()
     if base is None or not base.proof.complete:
         raise InputError(
             f"{store.location}: no finished proof of {query} for {model}",

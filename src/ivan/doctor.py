@@ -17,6 +17,8 @@ from ivan.problem import MOST_CASES
 from ivan.proof import Kind
 from ivan.proof.codec import READABLE, decode
 from ivan.store.records import Examined, ProofRecord, WitnessRecord
+from ivan.vnnlib.codec import decode as decode_query
+from ivan.vnnlib.codec import outdated
 
 if TYPE_CHECKING:
     from ivan.store import ProofStore
@@ -90,7 +92,7 @@ def examine(store: ProofStore) -> Report:
 
 
 def repair(store: ProofStore, report: Report) -> Report:
-    """Deletes the damaged runs, forgets damaged weights, and looks again.
+    """Deletes the damaged runs, forgets damaged weights and queries, and looks again.
 
     Raises:
         StoreError: the store cannot be written.
@@ -119,6 +121,8 @@ def _problem(row: Examined, inputs: dict[str, int]) -> str | None:
         if row.asked is not None and row.asked.inputs != inputs.get(row.asked.digest, row.asked.inputs):
             # a run's checksum covers its counterexample, and nothing covers this row
             return f"it counts {row.asked.inputs} inputs, its counterexamples have {inputs[row.asked.digest]}"
+        if row.asked is not None and row.asked.query is not None and not outdated(row.asked.query):
+            decode_query(row.asked.query, row.asked.digest)
     except (ProofError, StoreError) as error:
         return error.message
     return None

@@ -4,7 +4,8 @@
 
 The answer is handed to the listener before anything is saved. Every way to an answer ends in one of two places:
 `unsat` rests on certificates that held in a rigorous pass on this very model and cover every case of every region, or
-on a stored run of the same model and property whose checksum holds; `sat` rests on onnxruntime.
+on a stored run of the same model whose checksum holds, and whose property is this one or contains it; `sat` rests on
+onnxruntime.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from os import PathLike, fspath
 from typing import Any
 
@@ -32,9 +32,9 @@ from ivan.memory import Base, Memory, load_store
 from ivan.network.onnx_reader import Model, read_model
 from ivan.network.reference import Runtime, self_check
 from ivan.options import Options
+from ivan.outcome import Listener, Outcome, Use
 from ivan.problem import Problem, build_problem
-from ivan.proof import Proof, Witness
-from ivan.search import Search, Seed, Statistics
+from ivan.search import Search, Seed
 from ivan.verdict import Verdict
 from ivan.vnnlib import Query, read_query
 
@@ -43,74 +43,6 @@ FIRST_RESTARTS, LEAVES_PER_START = 8, 64
 
 WORTH_COMPACTING = 0.1
 """Seconds of a compaction from which one is begun."""
-
-
-class Listener:
-    """Told what happens; every method does nothing unless overridden."""
-
-    def phase(self, name: str) -> None:
-        """A phase begins: read, store, check, choose, attack, replay, search, compact."""
-
-    def replayed(self, tried: int, held: int, total: int) -> None:
-        """Certificates of a stored proof were tried."""
-
-    def searched(self, statistics: Statistics) -> None:
-        """A batch of domains was bounded."""
-
-    def answered(self, outcome: Outcome) -> None:
-        """The verdict stands; nothing has been saved yet."""
-
-    def warned(self, message: str, hint: str | None) -> None:
-        """Something is wrong that does not stop the verification."""
-
-
-@dataclass
-class Outcome:
-    """What a verification found, and what it took.
-
-    Attributes:
-        verdict: the answer.
-        witness: the counterexample of `sat`.
-        proof: of `unsat`; the open tree of a run that was cut off; None when the answer came from a stored run.
-        vnnlib_version: major version of the dialect the question was asked in.
-        network_digest: names the network.
-        property_digest: names the property.
-        base_run: the stored run that this one started from, or whose answer it repeats.
-        base_name: the model of that run.
-        exact: the answer is that of a stored run of the same question.
-        leaves: leaves of the proof as it was found.
-        compacted_leaves: leaves of the proof as it is stored in the end.
-        reused_leaves: leaves of the stored proof that needed no search.
-        base_leaves: leaves of the stored proof.
-        statistics: counters of the search.
-        phases: seconds per phase.
-        solve_seconds: from both files read to the verdict.
-        save_seconds: spent on saving, after the answer.
-        compact_seconds: spent on making the proof smaller, after the answer.
-        seconds: all of it.
-        run: the run's number in the store.
-    """
-
-    verdict: Verdict
-    witness: Witness | None = None
-    proof: Proof | None = None
-    vnnlib_version: int = 1
-    network_digest: str = ""
-    property_digest: str = ""
-    base_run: int | None = None
-    base_name: str | None = None
-    exact: bool = False
-    leaves: int = 0
-    compacted_leaves: int = 0
-    reused_leaves: int = 0
-    base_leaves: int = 0
-    statistics: Statistics = field(default_factory=Statistics)
-    phases: dict[str, float] = field(default_factory=dict)
-    solve_seconds: float = 0.0
-    save_seconds: float = 0.0
-    compact_seconds: float = 0.0
-    seconds: float = 0.0
-    run: int | None = None
 
 
 def verify(
@@ -135,7 +67,7 @@ def verify(
         store: path or URL of the proof store; None for the user's own, False for none at all.
         base: model file, or beginning of a stored digest, whose proof to start from.
         fresh: ignore what is stored, save what is found.
-        recheck: replay the stored proof even when this very question was answered before.
+        recheck: replay a stored proof even when the answer is stored, or follows from another one.
         options: all other knobs.
         deadline: an outer limit.
         listener: told what happens.
@@ -227,7 +159,7 @@ class _Verification:
     def _decide(self, base: str | None, *, fresh: bool, recheck: bool) -> Verdict:
         try:
             named = self._named(base)
-            if self._memory is not None and not fresh and not recheck and self._known():
+            if self._memory is not None and not fresh and not recheck and (self._known() or self._implied()):
                 return self._outcome.verdict
             self._checked_runtime()
             seed = Seed.fresh(self._problem)
@@ -274,20 +206,34 @@ class _Verification:
                 return False
             outcome.witness = confirmed
         outcome.verdict = Verdict(run.verdict)
-        outcome.exact, outcome.base_run, outcome.base_name = True, run.id, self._model.network.name
+        outcome.rests_on(Use.ANSWER, run.id, self._model.network.name, None)
         outcome.leaves = outcome.base_leaves = outcome.reused_leaves = run.leaves or 0
         return True
 
-    def _old_witness(self) -> bool:
-        """A counterexample of another version that is one here too."""
+    def _implied(self) -> bool:
+        """A stored `unsat` to a question about this model that leaves nothing of this one."""
         assert self._memory is not None
         with self._phase("store"):
-            witnesses = self._memory.witnesses()
-        for witness in witnesses:
+            found = self._memory.implied()
+        if found is None:
+            return False
+        outcome = self._outcome
+        outcome.verdict = Verdict(found.run.verdict)
+        outcome.rests_on(Use.IMPLICATION, found.run.id, found.network.name, found.asked.name)
+        outcome.leaves = outcome.base_leaves = outcome.reused_leaves = found.run.leaves or 0
+        return True
+
+    def _old_witness(self) -> bool:
+        """A counterexample of another version, or to another property, that is one here too."""
+        assert self._memory is not None
+        with self._phase("store"):
+            mine, others = self._memory.witnesses(), self._memory.other_witnesses()
+        for run, witness in (*mine, *others):
             self._outcome.witness = confirm(self._problem, self._run_model, witness.inputs)
             if self._outcome.witness is not None:
+                self._outcome.rests_on(Use.WITNESS, run.id, *self._memory.names(run))
                 return True
-        self._near = [witness.inputs for witness in witnesses]
+        self._near = [witness.inputs for _, witness in mine]
         return False
 
     def _named(self, base: str | None) -> Base | None:
@@ -298,15 +244,16 @@ class _Verification:
             return self._memory.named(base)
 
     def _best_base(self) -> Base | None:
-        """This question's own proof, or the one of another version that promises the least work."""
-        assert self._memory is not None
+        """This question's own proof, else the most promising one of another version, else a kindred question's."""
+        memory = self._memory
+        assert memory is not None
         with self._phase("store"):
-            own = self._memory.own_proof()
+            own = memory.own()
         if own is not None:
             return own
         with self._phase("choose"):
-            chosen = (choose(self._problem, kin, self._deadline) for kin in self._memory.relatives())
-            return next((base for base in chosen if base is not None), None)
+            chosen = (choose(self._problem, kind, self._deadline) for kind in memory.relatives())
+            return next((base for base in chosen if base is not None), None) or memory.kindred()
 
     def _reused(self, chosen: Base | None) -> Reused | None:
         """A stored proof, replayed."""
@@ -327,7 +274,7 @@ class _Verification:
             self._listener.warned(f"the proof of run {chosen.run.id} is not used: {error.message}", error.hint)
             return None
         outcome = self._outcome
-        outcome.base_run, outcome.base_name = chosen.run.id, chosen.name
+        outcome.rests_on(Use.PROOF, chosen.run.id, chosen.name, chosen.asked)
         outcome.base_leaves, outcome.reused_leaves = reused.leaves, reused.leaves_held
         return reused
 
@@ -373,7 +320,7 @@ class _Verification:
         now = time.monotonic()
         outcome.solve_seconds, outcome.seconds = now - self._solving, now - self._began
         self._listener.answered(outcome)
-        if self._memory is not None and not outcome.exact:
+        if self._memory is not None and not (outcome.base_use is not None and outcome.base_use.decides):
             self._save(self._memory)
             if verdict is Verdict.UNSAT and outcome.run is not None:
                 self._compact(self._memory, outcome.run)
@@ -394,7 +341,7 @@ class _Verification:
                 "reused_leaves": outcome.reused_leaves,
                 "base_leaves": outcome.base_leaves,
             },
-            parent=outcome.base_run,
+            parent=outcome.base_run if outcome.base_use is Use.PROOF else None,
         )
         outcome.save_seconds = time.monotonic() - start
 

@@ -13,9 +13,9 @@ from tests.questions import HARD
 
 from ivan.cli import progress
 from ivan.cli.progress import LiveLine, Talk, talk
+from ivan.outcome import Outcome
 from ivan.search import Statistics
 from ivan.verdict import Verdict
-from ivan.verification import Outcome
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are those of POSIX")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from tests.cli.shell import Shell
-from tests.questions import nudged, small
+from tests.questions import box, nudged, small
 
-from ivan import memory
+from ivan.memory import memory
 from ivan.store import database
 
 
@@ -205,3 +205,35 @@ def test_a_base_that_is_not_there_is_an_error_even_when_the_answer_is_stored(iva
     assert done.code == 2
     assert done.out == ""
     assert "--base nosuch.onnx" in done.err
+
+
+# -- other questions --------------------------------------------------------------------------------------------------
+
+
+def test_what_is_implied_is_reported_as_such(ivan: Shell, here: Path) -> None:
+    first = ivan.report("model.onnx", "holds.vnnlib")
+    (here / "stronger.vnnlib").write_text(box(3, "(>= Y_0 2.3)"))
+    report = ivan.report("model.onnx", "stronger.vnnlib")
+    assert (report["verdict"], report["exact"], report["base_use"]) == ("unsat", False, "implication")
+    assert (report["base_run"], report["base_property"], report["run"]) == (first["run"], "holds.vnnlib", None)
+    done = ivan.verify("model.onnx", "stronger.vnnlib", "--verbose")
+    assert f", implied by run {first['run']} (model.onnx, holds.vnnlib)\n" in done.err
+    assert ivan.report("model.onnx", "holds.vnnlib")["base_use"] == "answer"
+
+
+def test_a_kindred_proof_is_reported_as_such(ivan: Shell, here: Path) -> None:
+    first = ivan.report("model.onnx", "holds.vnnlib")
+    (here / "weaker.vnnlib").write_text(box(3, "(>= Y_0 2.255)"))
+    done = ivan.verify("model.onnx", "weaker.vnnlib", "--verbose")
+    leaves = f"{first['leaves']} of {first['leaves']} leaves reused"
+    assert f", proof of run {first['run']} (model.onnx, holds.vnnlib), {leaves}\n" in done.err
+    shown = ivan("cache", "show").out
+    assert shown.rstrip().endswith(f"from run {first['run']}")
+
+
+def test_a_counterexample_to_another_property_is_reported_as_such(ivan: Shell, here: Path) -> None:
+    first = ivan.report("model.onnx", "fails.vnnlib")
+    (here / "also.vnnlib").write_text(box(3, "(>= Y_0 2)"))
+    done = ivan.verify("model.onnx", "also.vnnlib", "--verbose")
+    assert done.verdict == "sat"
+    assert f", counterexample of run {first['run']} (model.onnx, fails.vnnlib)\n" in done.err

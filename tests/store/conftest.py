@@ -28,8 +28,15 @@ class Records:
             weights=weights,
         )
 
-    def asked(self, name: str = "robust") -> PropertyRecord:
-        return PropertyRecord(digest=digest("property", name), name=f"{name}.vnnlib", size=200, inputs=5)
+    def asked(self, name: str = "robust", *, kin: str | None = None) -> PropertyRecord:
+        return PropertyRecord(
+            digest=digest("property", name),
+            name=f"{name}.vnnlib",
+            size=200,
+            inputs=5,
+            kin=kin,
+            hull=None if kin is None else bytes(40),
+        )
 
     def proof(self, data: bytes = b"tree and certificates", *, unfinished: bool = False) -> ProofRecord:
         return ProofRecord(format=1, leaves=7, depth=4, open=unfinished, data=data)

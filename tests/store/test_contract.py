@@ -160,6 +160,59 @@ class TestContract:
         assert found[1][0].network == records.network("v3").digest
         assert [witness.inputs for _, witness in store.witnesses(records.asked().digest, limit=1)] == [(3.0,)]
 
+    def test_proofs_of_others_are_the_newest_finished_ones_of_other_properties(
+        self, store: ProofStore, records: Records
+    ) -> None:
+        for asked, network, kin, verdict in (
+            ("mine", "v1", "k", "unsat"),
+            ("near", "v1", "k", "unsat"),
+            ("near", "v2", "k", "unsat"),
+            ("far", "v1", "other", "unsat"),
+            ("old", "v1", None, "unsat"),
+            ("near", "v1", "k", "unsat"),
+            ("violated", "v1", "k", "sat"),
+            ("open", "v1", "k", "timeout"),
+            ("bare", "v1", "k", "unknown"),
+        ):
+            store.save(
+                records.run(verdict, network=network, asked=asked),
+                records.network(network),
+                records.asked(asked, kin=kin),
+                records.proof(unfinished=verdict == "timeout") if verdict in ("unsat", "timeout") else None,
+                records.witness() if verdict == "sat" else None,
+            )
+        mine, v1 = records.asked("mine").digest, records.network("v1").digest
+        found = store.proofs_of_others(mine, network=v1)
+        assert [named.asked.name for named in found] == ["near.vnnlib", "old.vnnlib", "far.vnnlib"]
+        assert found[0].run.id == 6
+        assert found[0].network == records.network("v1")
+        assert found[0].asked == records.asked("near", kin="k")
+        assert [named.run.id for named in store.proofs_of_others(mine, kin="k")] == [6, 3]
+        assert [named.run.id for named in store.proofs_of_others(mine, kin="k", exclude_network=v1)] == [3]
+        assert [named.run.id for named in store.proofs_of_others(mine, network=v1, limit=1)] == [6]
+        assert store.proofs_of_others(mine, kin="unheard of") == []
+
+    def test_witnesses_of_others_are_those_of_the_same_network(self, store: ProofStore, records: Records) -> None:
+        for asked, network, value in (("mine", "v1", 1.0), ("a", "v1", 2.0), ("b", "v1", 2.0), ("a", "v2", 3.0)):
+            records.save(store, "sat", network=network, asked=asked, witness=records.witness(value))
+        found = store.witnesses_of_others(records.asked("mine").digest, records.network("v1").digest)
+        assert [(run.id, witness.inputs) for run, witness in found] == [(3, (2.0,))]
+
+    def test_a_query_comes_back_as_it_was_saved_and_is_not_forgotten(self, store: ProofStore, records: Records) -> None:
+        asked = records.asked()
+        assert store.query(asked.digest) is None
+        records.save(store, "unknown")
+        assert store.query(asked.digest) is None
+        with_query = type(asked)(**{**asdict(asked), "query": b"all that is asked"})
+        store.save(records.run("unknown"), records.network(), with_query)
+        records.save(store, "unknown")
+        assert store.query(asked.digest) == b"all that is asked"
+
+    def test_one_run_is_summed_up_as_in_the_list(self, store: ProofStore, records: Records) -> None:
+        run_id = records.save(store, "unsat", proof=records.proof())
+        assert [store.summary(run_id)] == store.runs()
+        assert store.summary(run_id + 1) is None
+
     def test_networks_are_found_by_the_beginning_of_their_digest(self, store: ProofStore, records: Records) -> None:
         for name in ("v1", "v2"):
             records.save(store, "unknown", network=name)

@@ -124,6 +124,22 @@ def test_altered_weights_are_reported_and_never_returned(path: Path, records: Re
     assert len(warnings) == 1
 
 
+@pytest.mark.parametrize("column", ["kin", "hull", "query"])
+def test_a_column_that_holds_something_else_is_reported_and_passed_over(
+    path: Path, records: Records, column: str
+) -> None:
+    with ProofStore.open(path) as store:
+        records.save(store, "unsat", proof=records.proof())
+    execute(path, f"UPDATE properties SET {column} = {'zeroblob(9)' if column == 'kin' else 7}")
+    warnings: list[str] = []
+    with ProofStore.open(path, warn=warnings.append) as store:
+        assert store.query(records.asked().digest) is None
+        found = store.proofs_of_others("another", network=records.network().digest)
+        assert len(found) == (column == "query")
+    [warning] = warnings
+    assert "damaged and passed over" in warning
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_flipped_bytes_anywhere_in_the_file_never_change_an_answer(path: Path, records: Records, seed: int) -> None:
     generator = random.Random(seed)

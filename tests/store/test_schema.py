@@ -23,12 +23,12 @@ from ivan.store.schema import MIGRATIONS, prepare
 if TYPE_CHECKING:
     from conftest import Records
 
-SECOND = """
+NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "9998"
+down_revision = "{newest}"
 
 
 def upgrade():
@@ -90,11 +90,11 @@ def test_every_migration_can_be_taken_back(tmp_path: Path) -> None:
     assert set(definitions(tmp_path / "proofs.sqlite")) <= {revisions.name, "sqlite_sequence"}
 
 
-def pretend_a_second_revision(folder: Path, monkeypatch: pytest.MonkeyPatch, end: str = "") -> None:
+def pretend_a_next_revision(folder: Path, monkeypatch: pytest.MonkeyPatch, end: str = "") -> None:
     shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "0002_second.py").write_text(SECOND.format(end=end))
+    (folder / "versions" / "9998_next.py").write_text(NEXT.format(newest=SCHEMA_REVISION, end=end))
     monkeypatch.setattr(schema, "MIGRATIONS", folder)
-    monkeypatch.setattr(schema, "SCHEMA_REVISION", "0002")
+    monkeypatch.setattr(schema, "SCHEMA_REVISION", "9998")
 
 
 def test_an_old_store_is_upgraded_with_what_it_holds(
@@ -103,17 +103,42 @@ def test_an_old_store_is_upgraded_with_what_it_holds(
     path = tmp_path / "proofs.sqlite"
     with ProofStore.open(path) as store:
         records.save(store, "unsat", proof=records.proof())
-    pretend_a_second_revision(tmp_path / "100% migrations", monkeypatch)
+    pretend_a_next_revision(tmp_path / "100% migrations", monkeypatch)
     ProofStore.open(path).close()
     ProofStore.open(path).close()
     connection = sqlite3.connect(path)
-    assert connection.execute("SELECT version_num FROM ivan_revision").fetchall() == [("0002",)]
+    assert connection.execute("SELECT version_num FROM ivan_revision").fetchall() == [("9998",)]
     assert connection.execute("SELECT title FROM networks").fetchall() == [("base.onnx",)]
     assert connection.execute("SELECT verdict, note, data FROM runs JOIN proofs ON run = id").fetchall() == [
         ("unsat", None, records.proof().data)
     ]
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     connection.close()
+
+
+FIRST = (
+    "INSERT INTO networks VALUES ('n', 'a', 'base.onnx', 7, 'f', 1.0, NULL)",
+    "INSERT INTO properties VALUES ('p', 'robust.vnnlib', 200, 5)",
+    "INSERT INTO runs VALUES (1, 'c', 'n', 'p', 'o', '0.1.0', 'unsat', 0.5, '{}', NULL, 2.0)",
+    "INSERT INTO proofs VALUES (1, 2, 7, 4, 0, x'00')",
+)
+
+
+def test_a_store_of_the_first_revision_keeps_its_rows_and_knows_no_more_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "proofs.sqlite"
+    database = Database.open(path)
+    with database.writing() as connection:
+        settings = config()
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "0001")
+        for statement in FIRST:
+            connection.exec_driver_sql(statement)
+    database.close()
+    with ProofStore.open(path) as store:
+        [named] = store.proofs_of_others("another", network="n")
+        assert (named.run.id, named.network.name, named.asked.name) == (1, "base.onnx", "robust.vnnlib")
+        assert (named.asked.kin, named.asked.hull, store.query("p")) == (None, None, None)
+        assert store.info().revision == SCHEMA_REVISION
 
 
 def test_a_migration_that_breaks_references_is_not_kept(
@@ -123,7 +148,7 @@ def test_a_migration_that_breaks_references_is_not_kept(
     with ProofStore.open(path) as store:
         run_id = records.save(store, "unsat", proof=records.proof())
     with monkeypatch.context() as patch:
-        pretend_a_second_revision(tmp_path / "migrations", patch, end='op.execute("DELETE FROM runs")')
+        pretend_a_next_revision(tmp_path / "migrations", patch, end='op.execute("DELETE FROM runs")')
         with pytest.raises(InternalError, match="breaks its references"):
             ProofStore.open(path)
     with ProofStore.open(path) as store:
@@ -138,7 +163,7 @@ def test_an_upgrade_that_fails_leaves_the_store_as_it_was(
         run_id = records.save(store, "unsat", proof=records.proof())
     before = definitions(path)
     with monkeypatch.context() as patch:
-        pretend_a_second_revision(tmp_path / "migrations", patch, end="raise KeyboardInterrupt")
+        pretend_a_next_revision(tmp_path / "migrations", patch, end="raise KeyboardInterrupt")
         with pytest.raises(KeyboardInterrupt):
             ProofStore.open(path)
     assert definitions(path) == before
@@ -161,7 +186,7 @@ def test_the_store_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path, 
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("change", ["DELETE FROM ivan_revision", "INSERT INTO ivan_revision VALUES ('0002')"])
+@pytest.mark.parametrize("change", ["DELETE FROM ivan_revision", "INSERT INTO ivan_revision VALUES ('0000')"])
 def test_a_store_without_one_revision_is_damaged(tmp_path: Path, change: str) -> None:
     path = tmp_path / "proofs.sqlite"
     ProofStore.open(path).close()

@@ -26,13 +26,14 @@ def drawn(family: Sequence[RunSummary], marked: int) -> Tree:
     root = Tree(Text(family[0].property_name))
     branches: dict[int, Tree] = {}
     for summary in family:
-        # an older parent that is gone, or damaged, leaves its children standing by themselves
-        above = branches.get(summary.run.parent or 0, root)
-        branches[summary.run.id] = above.add(Text(_line(summary, marked=summary.run.id == marked)))
+        # a parent that is damaged, or was asked another property, leaves its children standing by themselves
+        above = branches.get(summary.run.parent or 0)
+        line = _line(summary, marked=summary.run.id == marked, stranger=above is None)
+        branches[summary.run.id] = (root if above is None else above).add(Text(line))
     return root
 
 
-def _line(summary: RunSummary, *, marked: bool) -> str:
+def _line(summary: RunSummary, *, marked: bool, stranger: bool) -> str:
     run = summary.run
     parts = [f"{run.id}{' *' if marked else ''}", summary.network_name, run.verdict, duration(run.seconds)]
     if run.leaves is not None:
@@ -40,4 +41,6 @@ def _line(summary: RunSummary, *, marked: bool) -> str:
     reused, base = (run.statistics.get(name) for name in ("reused_leaves", "base_leaves"))
     if isinstance(reused, int) and isinstance(base, int) and base > 0:
         parts.append(f"{reused / base:.0%} of {base:,} reused")
+    if stranger and run.parent is not None:
+        parts.append(f"from run {run.parent}")
     return "  ".join(parts)

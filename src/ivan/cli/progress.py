@@ -12,8 +12,8 @@ from types import TracebackType
 import click
 
 from ivan.cli.style import styled
+from ivan.outcome import Listener, Outcome
 from ivan.search import Statistics
-from ivan.verification import Listener, Outcome
 
 _EVERY = 0.1
 """Seconds between two states of the live line."""

@@ -18,7 +18,7 @@ from ivan.options import knob
 
 if TYPE_CHECKING:
     from ivan.cli.progress import Talk
-    from ivan.verification import Outcome
+    from ivan.outcome import Outcome
 
 MARGIN = 0.15
 """Seconds before the deadline at which the search stops, so that the answer stands in time."""
@@ -60,7 +60,7 @@ def _number(name: str, kind: type, **more: Any) -> Callable[[Callable[..., Any]]
 @click.option("--store", metavar="PATH|URL", help="Proof store; default: IVAN_STORE, else the user's cache directory.")
 @click.option("--no-store", is_flag=True, help="Neither read nor write proofs.")
 @click.option("--fresh", is_flag=True, help="Ignore what is stored, save what is found.")
-@click.option("--recheck", is_flag=True, help="Replay a stored proof even when this question was answered before.")
+@click.option("--recheck", is_flag=True, help="Replay a stored proof even where the store has the answer.")
 @click.option(
     "--base",
     metavar="MODEL|DIGEST",
@@ -223,10 +223,11 @@ def _files(files: tuple[str, ...], networks: tuple[str, ...]) -> tuple[str, str]
 
 def _summary(outcome: Outcome) -> str:
     parts = [f"{outcome.verdict.value} in {outcome.solve_seconds:.3f} s", f"{outcome.statistics.domains:,} domains"]
-    if outcome.base_run is not None:
-        what = "answer" if outcome.exact else "proof"
-        parts.append(f"{what} of run {outcome.base_run} ({outcome.base_name})")
-        if not outcome.exact:
+    if outcome.base_use is not None:
+        what = "implied by" if outcome.base_use.value == "implication" else f"{outcome.base_use.value} of"
+        about = ", ".join(name for name in (outcome.base_name, outcome.base_property) if name)
+        parts.append(f"{what} run {outcome.base_run}{about and f' ({about})'}")
+        if outcome.base_use.value == "proof":
             parts.append(f"{outcome.reused_leaves:,} of {outcome.base_leaves:,} leaves reused")
     return ", ".join(parts)
 
@@ -249,6 +250,8 @@ def _report(outcome: Outcome, model: str, query: str, started: float) -> dict[st
         "base_leaves": outcome.base_leaves,
         "base_run": outcome.base_run,
         "base_name": outcome.base_name,
+        "base_property": outcome.base_property,
+        "base_use": None if outcome.base_use is None else outcome.base_use.value,
         "exact": outcome.exact,
         "run": outcome.run,
         "network_digest": outcome.network_digest or None,

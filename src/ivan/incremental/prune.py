@@ -1,7 +1,8 @@
 """Prune: an old tree without the splits that brought next to nothing (P_Delta).
 
-Where a split raised the bound by less than theta, the worse child takes its parent's place (standing.py). An input
-split below a dropped one is cut at the same relative position of the larger box.
+A node whose split raised the bound by less than theta takes its worse child's place: that child's subtree is kept, for
+the node's own, larger region. An input split below a dropped one is cut at the same relative position of the larger
+box.
 
 Source: Ugare, Banerjee, Misailovic & Singh, PLDI 2023, section 4.2.
 """
@@ -12,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.incremental.effectiveness import children, improvements
-from ivan.incremental.standing import Standing
+from ivan.incremental.standing import Standing, boxes
 from ivan.problem import Region
 from ivan.proof import Kind, Proof, Side, SpecTree
 
 Array = NDArray[np.float64]
-Index = NDArray[np.int64]
 
 
 def prune(proof: Proof, regions: tuple[Region, ...], theta: float) -> Proof:
@@ -34,9 +34,10 @@ def prune(proof: Proof, regions: tuple[Region, ...], theta: float) -> Proof:
     if not weak.any():
         return proof
     below = children(tree)
-    worse = below[np.arange(len(tree)), np.argmin(np.nan_to_num(tree.bound[below], nan=-np.inf), axis=1)]
+    with np.errstate(invalid="ignore"):
+        worse = below[np.arange(len(tree)), np.argmin(np.nan_to_num(tree.bound[below], nan=-np.inf), axis=1)]
     standing = Standing(tree, weak, worse)
-    return standing.proof(proof, _positions(standing, tree, regions))
+    return standing.proof(proof, _positions(standing, tree, regions), tree.bound[standing.places])
 
 
 def _positions(standing: Standing, tree: SpecTree, regions: tuple[Region, ...]) -> Array:
@@ -48,7 +49,7 @@ def _positions(standing: Standing, tree: SpecTree, regions: tuple[Region, ...]) 
         return at
     column = np.full(int(axes.max()) + 1, -1)
     column[axes] = np.arange(len(axes))
-    before, now = _boxes(tree, axes, regions), (np.zeros((len(places), len(axes))), np.zeros((len(places), len(axes))))
+    before, now = boxes(tree, axes, regions), (np.zeros((len(places), len(axes))), np.zeros((len(places), len(axes))))
     for depth, level in enumerate(standing.levels):
         old = places[level]
         if depth == 0:
@@ -72,23 +73,3 @@ def _positions(standing: Standing, tree: SpecTree, regions: tuple[Region, ...]) 
         now[0][rows[upper], axis[upper]] = np.maximum(new_low, at[rows])[upper]
         now[1][rows[~upper], axis[~upper]] = np.minimum(new_high, at[rows])[~upper]
     return at
-
-
-def _boxes(tree: SpecTree, axes: Index, regions: tuple[Region, ...]) -> tuple[Array, Array]:
-    """(N, axes) ends of every node's box on some axes."""
-    column = np.full(int(axes.max()) + 1, -1)
-    column[axes] = np.arange(len(axes))
-    low, high = np.zeros((len(tree), len(axes))), np.zeros((len(tree), len(axes)))
-    depth = tree.depth()
-    order = np.argsort(depth, kind="stable")
-    for level in np.split(order, np.flatnonzero(np.diff(depth[order])) + 1):
-        if depth[level[0]] == 0:
-            low[level] = [regions[r].lower[axes] for r in tree.unit[level]]
-            high[level] = [regions[r].upper[axes] for r in tree.unit[level]]
-            continue
-        low[level], high[level] = low[tree.parent[level]], high[tree.parent[level]]
-        mine = level[tree.kind[level] == Kind.INPUT]
-        axis, upper = column[tree.unit[mine]], tree.side[mine] == Side.ABOVE
-        low[mine[upper], axis[upper]] = np.maximum(low[mine, axis], tree.at[mine])[upper]
-        high[mine[~upper], axis[~upper]] = np.minimum(high[mine, axis], tree.at[mine])[~upper]
-    return low, high

@@ -75,7 +75,7 @@ def translate(problem: Problem, proof: Proof, ancestor: Ancestor) -> Proof:
         gone[split[here]] = table[tree.unit[first[here]]] < 0
     if gone.any():
         standing = Standing(tree, gone, below[:, Side.BELOW])
-        proof = standing.proof(proof, tree.at[standing.places])
+        proof = standing.proof(proof, tree.at[standing.places], tree.bound[standing.places])
     tree = proof.tree
     return Proof(
         replace(tree, unit=renumbered_units(tree.kind, tree.layer, tree.unit, place)),

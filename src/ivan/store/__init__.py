@@ -5,6 +5,8 @@
     models.py       the tables
     schema.py       the schema's revision: create, upgrade, refuse
     database.py     connections, transactions, and errors a person can read
+    reading.py      rows to records
+    others.py       what other questions left behind
     examination.py  every row looked at, and what is damaged deleted
     store.py        `ProofStore`, the only door
 
@@ -20,6 +22,7 @@ from ivan.store.location import default_location, shown_location
 from ivan.store.records import (
     DamagedRun,
     Examined,
+    NamedRun,
     NetworkRecord,
     ProofRecord,
     PropertyRecord,
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DamagedRun",
     "Examined",
+    "NamedRun",
     "NetworkRecord",
     "ProofRecord",
     "ProofStore",

@@ -16,29 +16,21 @@ from sqlalchemy import Connection, Table, delete, select, update
 
 from ivan.store import queries, rows
 from ivan.store.models import networks, proofs, properties, runs, witnesses
-from ivan.store.records import Examined, ProofRecord, StoredRun, WitnessRecord
+from ivan.store.reading import load
+from ivan.store.records import Examined, ProofRecord, StoredRun
 from ivan.store.rows import Damaged
 from ivan.verdict import Verdict
 
-Evidence = tuple[ProofRecord | None, WitnessRecord | None]
 Key = tuple[str, int | str | bytes]
 """What kind of row, and which."""
 
 REFERENCES: dict[str, Table] = {"network": networks, "property": properties}
 """What runs refer to, by kind."""
 
+OPTIONAL = {"network": ("weights",), "property": ("kin", "hull", "query")}
+"""What of them the store can do without."""
+
 _DIGEST = re.compile("[0-9a-f]{64}")
-
-
-def load(connection: Connection, run: StoredRun) -> Evidence:
-    """Proof and witness of a run whose checksum holds; raises `Damaged` when it does not."""
-    proof_row = connection.execute(select(proofs).where(proofs.c.run == run.id)).one_or_none()
-    witness_row = connection.execute(select(witnesses).where(witnesses.c.run == run.id)).one_or_none()
-    proof = None if proof_row is None else rows.proof_record(proof_row)
-    witness = None if witness_row is None else rows.witness_record(witness_row)
-    if rows.checksum(run, proof, witness) != run.checksum:
-        raise Damaged("its checksum does not hold")
-    return proof, witness
 
 
 def keys(connection: Connection) -> list[Key]:
@@ -115,7 +107,7 @@ def _property(connection: Connection, digest: int | str | bytes) -> Examined | N
         return None
     name = row.name if isinstance(row.name, str) else ""
     try:
-        asked = rows.property_record(row)
+        asked = replace(rows.property_record(row), query=rows.query_bytes(row))
         _named(asked.digest)
         if asked.size < 0 or asked.inputs < 0:
             raise Damaged("it counts less than nothing")
@@ -130,7 +122,7 @@ def _named(*digests: str) -> None:
 
 
 def remove(connection: Connection, damaged: Collection[Key]) -> None:
-    """Deletes damaged runs; of damaged networks the weights, and what no run refers to altogether.
+    """Deletes damaged runs; of networks the weights, of properties the query, and what no run refers to altogether.
 
     What is left of a network or a property is written anew when it is verified the next time.
     """
@@ -141,7 +133,7 @@ def remove(connection: Connection, damaged: Collection[Key]) -> None:
     for kind, which in damaged:
         if kind in REFERENCES:
             table, column = REFERENCES[kind], runs.c[kind]
-            if kind == "network":
-                connection.execute(update(table).where(table.c.digest == which).values(weights=None))
+            values = dict.fromkeys(OPTIONAL[kind])
+            connection.execute(update(table).where(table.c.digest == which).values(values))
             unused = ~select(runs.c.id).where(column == table.c.digest).exists()
             connection.execute(delete(table).where(table.c.digest == which, unused))

@@ -24,7 +24,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 """the newest migration, known here so that a store of this revision opens without alembic"""
 
 metadata = MetaData()
@@ -59,6 +59,14 @@ properties = Table(
     Column("size", BigInteger, nullable=False),
     # number of input variables
     Column("inputs", BigInteger, nullable=False),
+    # digest of what is left of the query without its boxes and right-hand sides; absent in rows of revision 0001
+    Column("kin", String(64)),
+    # a box around all input boxes, little-endian float32. Advice: what it speaks against is not looked at more closely
+    Column("hull", LargeBinary),
+    # the query, as the codec packed it; absent above a size limit. Believed where it has the digest
+    Column("query", LargeBinary),
+    # the properties whose proofs may serve each other
+    Index("properties_by_kin", "kin"),
 )
 
 runs = Table(
@@ -88,6 +96,8 @@ runs = Table(
     Column("created", Double, nullable=False),
     # look-up of a question (both), and of the other versions that were asked it (the first)
     Index("runs_by_question", "property", "network"),
+    # what else was asked of a network
+    Index("runs_by_network", "network"),
     # the descendants of a run; without it every deletion of a run would read the whole table
     Index("runs_by_parent", "parent"),
     sqlite_autoincrement=True,

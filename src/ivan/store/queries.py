@@ -11,6 +11,7 @@ from ivan.store.models import networks, proofs, properties, runs, witnesses
 from ivan.verdict import Verdict
 
 NETWORK_COLUMNS = tuple(column for column in networks.c if column.name not in ("weights", "first_seen"))
+PROPERTY_COLUMNS = tuple(column for column in properties.c if column.name != "query")
 
 
 def all_runs() -> Select[Any]:
@@ -43,26 +44,50 @@ def runs_of(network_digest: str, property_digest: str) -> Select[Any]:
 
 def finished_proofs(property_digest: str, exclude_network: str | None, limit: int) -> Select[Any]:
     """For each network the newest run that proved the property."""
-    newest = (
-        select(func.max(runs.c.id))
-        .join(proofs, proofs.c.run == runs.c.id)
-        .where(runs.c.property == property_digest, runs.c.verdict == Verdict.UNSAT.value, ~proofs.c.open)
-        .group_by(runs.c.network)
-    )
+    newest = _newest_proofs().where(runs.c.property == property_digest)
     if exclude_network is not None:
         newest = newest.where(runs.c.network != exclude_network)
     return all_runs().where(runs.c.id.in_(newest)).limit(limit)
 
 
+def finished_proofs_of_others(
+    property_digest: str, network_digest: str | None, exclude_network: str | None, kin: str | None, limit: int
+) -> Select[Any]:
+    """For each other property and each network the newest run that proved it."""
+    newest = _newest_proofs().where(runs.c.property != property_digest)
+    if network_digest is not None:
+        newest = newest.where(runs.c.network == network_digest)
+    if exclude_network is not None:
+        newest = newest.where(runs.c.network != exclude_network)
+    if kin is not None:
+        newest = newest.join(properties, properties.c.digest == runs.c.property).where(properties.c.kin == kin)
+    return all_runs().where(runs.c.id.in_(newest)).limit(limit)
+
+
+def _newest_proofs() -> Select[Any]:
+    """For each network and property the newest run with a finished proof."""
+    return (
+        select(func.max(runs.c.id))
+        .join(proofs, proofs.c.run == runs.c.id)
+        .where(runs.c.verdict == Verdict.UNSAT.value, ~proofs.c.open)
+        .group_by(runs.c.network, runs.c.property)
+    )
+
+
 def distinct_witnesses(property_digest: str, limit: int) -> Select[Any]:
     """For each input that violated the property the newest run that found it."""
-    newest = (
-        select(func.max(witnesses.c.run))
-        .join(runs, runs.c.id == witnesses.c.run)
-        .where(runs.c.property == property_digest)
-        .group_by(witnesses.c.inputs)
-    )
+    return all_runs().where(runs.c.id.in_(_newest_witnesses().where(runs.c.property == property_digest))).limit(limit)
+
+
+def distinct_witnesses_of_others(property_digest: str, network_digest: str, limit: int) -> Select[Any]:
+    """For each input of a network that violated another property the newest run that found it."""
+    newest = _newest_witnesses().where(runs.c.property != property_digest, runs.c.network == network_digest)
     return all_runs().where(runs.c.id.in_(newest)).limit(limit)
+
+
+def _newest_witnesses() -> Select[Any]:
+    """For each input that violated anything the newest run that found it."""
+    return select(func.max(witnesses.c.run)).join(runs, runs.c.id == witnesses.c.run).group_by(witnesses.c.inputs)
 
 
 def named_runs(limit: int | None) -> Select[Any]:
@@ -78,6 +103,11 @@ def named_runs(limit: int | None) -> Select[Any]:
         .outerjoin(properties, properties.c.digest == runs.c.property)
         .limit(limit)
     )
+
+
+def named_run(run_id: int) -> Select[Any]:
+    """The same of one run."""
+    return named_runs(None).where(runs.c.id == run_id)
 
 
 def asked_alike(run_id: int) -> Select[Any]:
@@ -101,8 +131,15 @@ def count(connection: Connection, table: Table) -> int:
 
 
 def payload(connection: Connection) -> int:
-    """Bytes of all proofs, witnesses and weights together."""
-    blobs = (proofs.c.data, witnesses.c.inputs, witnesses.c.outputs, networks.c.weights)
+    """Bytes of all proofs, witnesses, weights and queries together."""
+    blobs = (
+        proofs.c.data,
+        witnesses.c.inputs,
+        witnesses.c.outputs,
+        networks.c.weights,
+        properties.c.hull,
+        properties.c.query,
+    )
     return sum(int(connection.scalar(select(func.sum(func.length(blob)))) or 0) for blob in blobs)
 
 

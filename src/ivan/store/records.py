@@ -41,6 +41,12 @@ class PropertyRecord:
     """length of the text in bytes"""
     inputs: int
     """number of input variables"""
+    kin: str | None = None
+    """digest of what kindred properties share; None where it is not known"""
+    hull: bytes | None = None
+    """lower and upper ends of a box around all input boxes; None where there is none"""
+    query: bytes | None = None
+    """all that is asked, to be compared with other questions; None where it is not kept or not asked for"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +125,15 @@ class WitnessRecord:
     outputs: tuple[float, ...]
     precision: str
     """the model's own, such as `float32`"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedRun:
+    """A run and all that is known of what it is about, but for weights and queries."""
+
+    run: StoredRun
+    network: NetworkRecord
+    asked: PropertyRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

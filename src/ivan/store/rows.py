@@ -75,7 +75,15 @@ def network_row(network: NetworkRecord, weights: bytes | None) -> dict[str, obje
 
 def property_row(asked: PropertyRecord) -> dict[str, object]:
     """The columns of `properties`."""
-    return {"digest": asked.digest, "name": _storable(asked.name), "size": asked.size, "inputs": asked.inputs}
+    return {
+        "digest": asked.digest,
+        "name": _storable(asked.name),
+        "size": asked.size,
+        "inputs": asked.inputs,
+        "kin": asked.kin,
+        "hull": asked.hull,
+        "query": asked.query,
+    }
 
 
 def proof_row(proof: ProofRecord) -> dict[str, object]:
@@ -166,13 +174,23 @@ def network_record(row: Row[Any]) -> NetworkRecord:
 
 
 def property_record(row: Row[Any]) -> PropertyRecord:
-    """Reads a row of `properties`."""
+    """Reads `queries.PROPERTY_COLUMNS`; the query stays in the store."""
     try:
         return PropertyRecord(
-            digest=_text(row.digest), name=_text(row.name), size=int(row.size), inputs=int(row.inputs)
+            digest=_text(row.digest),
+            name=_text(row.name),
+            size=int(row.size),
+            inputs=int(row.inputs),
+            kin=None if row.kin is None else _text(row.kin),
+            hull=None if row.hull is None else _bytes(row.hull),
         )
     except (TypeError, ValueError) as error:
         raise Damaged(f"a column cannot be read: {error}") from error
+
+
+def query_bytes(row: Row[Any]) -> bytes | None:
+    """Reads the digest and the query of a property."""
+    return None if row.query is None else _bytes(row.query)
 
 
 def proof_record(row: Row[Any]) -> ProofRecord:
@@ -221,6 +239,12 @@ def _unpack(data: object) -> tuple[float, ...]:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise Damaged("a text column holds something else")
+    return value
+
+
+def _bytes(value: object) -> bytes:
+    if not isinstance(value, bytes):
+        raise Damaged("a column of bytes holds something else")
     return value
 
 

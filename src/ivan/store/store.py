@@ -13,15 +13,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from ivan.errors import InternalError, ProofError, StoreError
 from ivan.store import examination, queries, rows
 from ivan.store.database import Database
-from ivan.store.examination import Evidence, Key, load
+from ivan.store.examination import Key
 from ivan.store.models import SCHEMA_REVISION, networks, proofs, properties, runs, witnesses
+from ivan.store.others import OtherQuestions
+from ivan.store.reading import Evidence, load
 from ivan.store.records import (
     DamagedRun,
     Examined,
@@ -38,17 +40,12 @@ from ivan.store.rows import Damaged
 from ivan.store.schema import prepare
 from ivan.verdict import Verdict
 
-Record = TypeVar("Record")
 
-
-class ProofStore:
+class ProofStore(OtherQuestions):
     """An open store; a context manager that closes it. Threads and processes may share one location.
 
     Every method raises `StoreError`, with one line and a hint, when the database cannot do what it should.
     """
-
-    def __init__(self, database: Database, warn: Callable[[str], None]) -> None:
-        self._database, self._warn = database, warn
 
     @classmethod
     def open(
@@ -79,11 +76,6 @@ class ProofStore:
             database.close()
             raise
         return cls(database, warn or logging.getLogger("ivan.store").warning)
-
-    @property
-    def location(self) -> str:
-        """A path, or a URL without its password."""
-        return self._database.location
 
     @property
     def read_only(self) -> bool:
@@ -223,13 +215,7 @@ class ProofStore:
             property_digest: of the question.
             limit: the largest number of witnesses.
         """
-        found = []
-        with self._database.reading() as connection:
-            for run in self._records(connection, queries.distinct_witnesses(property_digest, limit), rows.stored_run):
-                evidence = self._believed(connection, run)
-                if evidence is not None and evidence[1] is not None:
-                    found.append((run, evidence[1]))
-        return found
+        return self._witnesses(queries.distinct_witnesses(property_digest, limit))
 
     def run(self, run_id: int) -> StoredRun | None:
         """The run of that number, not compared with its checksum."""
@@ -302,6 +288,12 @@ class ProofStore:
         with self._database.reading() as connection:
             return [rows.listed_run(row) for row in connection.execute(queries.named_runs(limit))]
 
+    def summary(self, run_id: int) -> RunSummary | None:
+        """The run of that number as a list shows it."""
+        with self._database.reading() as connection:
+            found = self._records(connection, queries.named_run(run_id), rows.run_summary)
+        return found[0] if found else None
+
     def lineage(self, run_id: int) -> list[RunSummary]:
         """The runs that asked what this one asked, of any network, the oldest first; `parent` tells who grew from whom.
 
@@ -328,7 +320,7 @@ class ProofStore:
                 yield found
 
     def remove(self, damaged: Collection[Key]) -> None:
-        """Deletes damaged runs; of damaged networks the weights, and what no run refers to altogether.
+        """Deletes damaged runs; of networks the weights, of properties the query, and what no run refers to altogether.
 
         Args:
             damaged: kind and key of each, as `examine` has them.
@@ -354,26 +346,6 @@ class ProofStore:
         return number
 
     # Helpers
-
-    def _records(
-        self, connection: Connection, chosen: Select[Any], reader: Callable[[Row[Any]], Record]
-    ) -> list[Record]:
-        """Reads the rows that can be read, and reports the others."""
-        records = []
-        for row in connection.execute(chosen):
-            try:
-                records.append(reader(row))
-            except Damaged as damage:
-                self._warn(f"{self.location}: entry {row[0]!s:.12} is damaged and passed over: {damage}")
-        return records
-
-    def _believed(self, connection: Connection, run: StoredRun) -> Evidence | None:
-        """The evidence of a run; None, and a warning, when its checksum does not hold."""
-        try:
-            return load(connection, run)
-        except Damaged as damage:
-            self._warn(f"{self.location}: run {run.id} is damaged and passed over: {damage}")
-            return None
 
     def _evidence(self, run_id: int) -> Evidence:
         with self._database.reading() as connection:

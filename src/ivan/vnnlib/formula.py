@@ -82,6 +82,17 @@ class Number:
         self.approximate = float(text)
         self._value: Fraction | None = None
 
+    @classmethod
+    def rational(cls, value: Fraction) -> Number:
+        """The number of that value, whatever its text was.
+
+        Raises:
+            OverflowError: it is beyond what a double can hold.
+        """
+        number = cls.__new__(cls)
+        number.text, number.approximate, number._value = str(value), float(value), value
+        return number
+
     @property
     def value(self) -> Fraction:
         """Exactly the decimal number written."""
@@ -322,7 +333,20 @@ def normal_form(formula: Formula) -> str:
 
 
 def _normal_atom(atom: Atom) -> str:
-    """`key:coefficient,...<=bound`, scaled so that the first coefficient is 1 or -1."""
+    text = linear_text(atom, scaled=True)
+    if not text.startswith("<"):
+        return text
+    _, bound = inequality(atom)
+    return "(and )" if (bound > 0 if atom.strict else bound >= 0) else "(or )"
+
+
+def linear_text(atom: Atom, *, scaled: bool) -> str:
+    """What the atom means: `key:coefficient,...<=bound`, `<` when strict, in the order of `inequality`.
+
+    Args:
+        atom: the atom.
+        scaled: with everything divided by the absolute value of the first coefficient.
+    """
     left, right = atom.left, atom.right
     relation = "<" if atom.strict else "<="
     # The two commonest atoms take a short cut to what the general rule below yields for them.
@@ -331,7 +355,5 @@ def _normal_atom(atom: Atom) -> str:
     if isinstance(left, Number) and isinstance(right, Variable):
         return f"{right.key}:-1{relation}{-left.value}"
     pairs, bound = inequality(atom)
-    if not pairs:
-        return "(and )" if (bound > 0 if atom.strict else bound >= 0) else "(or )"
-    scale = abs(pairs[0][1])
+    scale = abs(pairs[0][1]) if scaled and pairs else _ONE
     return f"{','.join(f'{key}:{c / scale}' for key, c in pairs)}{relation}{bound / scale}"

@@ -1,0 +1,140 @@
+"""A query as versioned bytes: exactly what it asks, so that a stored proof's property can be compared with another.
+
+    "IVANQUERY" | format u8 | NORMAL_FORM u8 | zlib of: version inputs outputs formula
+
+The formula is written as in `normal_form`, but no operand is moved and no atom scaled: a proof numbers cases and rows
+in the order of the text, and its weights belong to rows as they are scaled there. Coefficients and bounds are exact
+rationals. How a side of an atom was spelled is lost, so a decoded query may round otherwise in floats.
+
+Reading trusts nothing: what was decoded must have the digest that it is stored under.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from fractions import Fraction
+
+from ivan.errors import StoreError
+from ivan.vnnlib.formula import (
+    MAX_HEIGHT,
+    And,
+    Apply,
+    Atom,
+    Compound,
+    Formula,
+    Linear,
+    Number,
+    Variable,
+    conjoin,
+    disjoin,
+    height,
+    linear_text,
+)
+from ivan.vnnlib.query import NORMAL_FORM, Query
+
+FORMAT = 1
+
+LIMIT = 8 * 2**20
+"""Bytes of text beyond which a query is not encoded: its bytes would outweigh many a proof."""
+
+_MAGIC = b"IVANQUERY"
+_HEAD = _MAGIC + bytes([FORMAT, NORMAL_FORM])
+
+
+def outdated(data: bytes) -> bool:
+    """Are these bytes of another format, or of a query whose digest was taken in another way? No damage, but no use."""
+    return data.startswith(_MAGIC) and not data.startswith(_HEAD)
+
+
+def encode(query: Query) -> bytes | None:
+    """Bytes of the current format; None beyond the limit."""
+    tokens = [str(query.version), str(query.inputs), str(query.outputs)]
+    _write(query.formula, tokens)
+    text = " ".join(tokens).encode()
+    return None if len(text) > LIMIT else _HEAD + zlib.compress(text, 1)
+
+
+def decode(data: bytes, digest: str) -> Query:
+    """The query in the bytes.
+
+    Args:
+        data: made by `encode`.
+        digest: of the query that is expected.
+
+    Raises:
+        StoreError: the bytes are no query, of another format, altered, or another query's.
+    """
+    try:
+        if not data.startswith(_HEAD):
+            raise ValueError("wrong first bytes")
+        unpacker = zlib.decompressobj()
+        # bounded: altered bytes must not be able to fill the memory
+        text = unpacker.decompress(data[len(_HEAD) :], LIMIT + 1).decode()
+        if not unpacker.eof or unpacker.unused_data:
+            raise ValueError("wrong length")
+        version, inputs, outputs, *tokens = text.split(" ")
+        formula = _read(tokens, int(inputs), int(outputs))
+        query = Query(int(version), int(inputs), int(outputs), "<stored>", formula)
+        if query.digest != digest:
+            raise ValueError("it is another property")
+    except (zlib.error, ValueError, ArithmeticError) as error:
+        raise StoreError(
+            f"the text of stored property {digest[:12]} is damaged: {error}",
+            hint="verify it again with --fresh; its text is then written anew",
+        ) from error
+    return query
+
+
+def _write(formula: Formula, tokens: list[str]) -> None:
+    if isinstance(formula, Atom):
+        tokens.append(linear_text(formula, scaled=False))
+        return
+    tokens.append("(and" if isinstance(formula, And) else "(or")
+    for operand in formula.operands:
+        _write(operand, tokens)
+    tokens.append(")")
+
+
+def _read(tokens: Iterable[str], inputs: int, outputs: int) -> Formula:
+    """The formula; raises `ValueError` or `ArithmeticError` where the tokens are none."""
+    open_: list[tuple[str, list[Formula]]] = [("", [])]
+    for token in tokens:
+        if token in ("(and", "(or"):
+            open_.append((token, []))
+        elif token == ")":
+            word, operands = open_.pop()
+            if not open_:
+                raise ValueError("unbalanced parentheses")
+            open_[-1][1].append(conjoin(operands) if word == "(and" else disjoin(operands))
+        else:
+            open_[-1][1].append(_atom(token, inputs, outputs))
+    [(_, [formula])] = open_
+    if height(formula) > MAX_HEIGHT:
+        raise ValueError("its Boolean structure is too deep")
+    return formula
+
+
+def _atom(token: str, inputs: int, outputs: int) -> Atom:
+    left, relation, right = token.partition("<")
+    strict = not right.startswith("=")
+    bound = Fraction(right if strict else right[1:])
+    terms = (term.partition(":") for term in left.split(",")) if left else ()
+    pairs = [(int(key), Fraction(c)) for key, _, c in terms]
+    if not relation or not all(-outputs <= key < inputs for key, _ in pairs):
+        raise ValueError("an atom that is none")
+    match pairs:
+        case []:
+            return Atom(Number.rational(Fraction(0)), Number.rational(bound), strict)
+        case [(key, 1)]:
+            return Atom(Variable(key), Number.rational(bound), strict)
+        case [(key, -1)]:
+            return Atom(Number.rational(-bound), Variable(key), strict)
+    return Atom(_sum(pairs), Number.rational(bound), strict)
+
+
+def _sum(pairs: list[tuple[int, Fraction]]) -> Compound:
+    """`(+ (* c v) ...)`."""
+    products = [step for key, c in pairs for step in (Number.rational(c), Variable(key), Apply("*", 2))]
+    mentions_output = any(key < 0 for key, _ in pairs)
+    return Compound((*products, Apply("+", len(pairs))), Linear(dict(pairs), Fraction(0)), mentions_output)
