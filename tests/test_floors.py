@@ -19,7 +19,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("search", "store"),
     ("incremental",),
     ("memory",),
-    ("verification",),
+    ("verification", "compaction", "pictures"),
     ("cli",),
     ("__main__",),
 )
