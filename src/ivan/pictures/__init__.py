@@ -7,7 +7,7 @@
     words.py     splits, bounds and names as every picture writes them
     text.py      for terminals
     vector.py    SVG for papers
-    page.py      one HTML page that needs nothing else; its parts are in page/
+    page.py      one HTML page that needs nothing else; its parts are in assets/
     report.py    JSON
 
 A picture is drawn of what is stored: nothing is computed anew for it.

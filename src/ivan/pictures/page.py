@@ -23,7 +23,7 @@ from ivan.pictures.picture import Picture
 from ivan.proof import Kind
 
 _PARTS = ("proof.js", "drawing.js", "controls.js")
-_FOLDER = files("ivan.pictures") / "page"
+_FOLDER = files("ivan.pictures") / "assets"
 
 
 def html_of(picture: Picture, depth: int | None = None) -> str:

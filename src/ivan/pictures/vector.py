@@ -32,12 +32,12 @@ _STOPS = ((0xA6, 0x4B, 0x06), (0xF0, 0xB0, 0x6C), (0xF4, 0xF1, 0xEA), (0x7F, 0xB
 """Colours from the least bound over zero to the greatest."""
 
 _STYLE = """
-text { font: 10.5px "Helvetica Neue", Helvetica, Arial, "DejaVu Sans", sans-serif; fill: #1b2330; }
-.title { font-size: 14px; font-weight: bold; }
-.soft { fill: #5a6675; }
-.branch { fill: none; stroke: #aab3bf; }
-.mark { stroke: #1b2330; stroke-width: 0.8; }
-.open { fill: #d6226a; font-weight: bold; }
+.proof text { font: 10.5px "Helvetica Neue", Helvetica, Arial, "DejaVu Sans", sans-serif; fill: #1b2330; }
+.proof .title { font-size: 14px; font-weight: bold; }
+.proof .soft { fill: #5a6675; }
+.proof .branch { fill: none; stroke: #aab3bf; }
+.proof .mark { stroke: #1b2330; stroke-width: 0.8; }
+.proof .open { fill: #d6226a; font-weight: bold; }
 """
 
 _SHAPES = {
@@ -57,7 +57,7 @@ def svg_of(folding: Folding) -> str:
     return "\n".join(
         [
             '<?xml version="1.0" encoding="UTF-8"?>',
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+            f'<svg class="proof" xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
             f'viewBox="0 0 {width} {height}" role="img">',
             f"<title>{title}</title>",
             f"<style>{_STYLE}</style>",

@@ -255,7 +255,7 @@ function legend() {
     const scale = made("span", "bound");
     scale.append(made("span", digits(proof.low, 3)), bar, made("span", digits(proof.high, 3)));
     parts.push(scale, made("span", "above zero: proved \u00b7 below: to be split"));
-    if (proof.compared) parts.push(swatch("new", "strip: new, not in the base"));
+    if (proof.compared && proof.originBefore[NEW][proof.count]) parts.push(swatch("new", "strip: new, not in the base"));
   }
   if (proof.openBefore[proof.count]) parts.push(swatch("open", "open: not decided"));
   parts.push(made("span", "width: number of leaves \u00b7 torn edge: folded"));
