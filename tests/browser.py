@@ -12,6 +12,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,16 @@ from typing import Any
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 60.0
 """Seconds after which a browser that does not answer is a failure of the test."""
+
+_LAUNCH = """
+import os, sys
+ends = [os.dup(int(number)) for number in sys.argv[1:3]]  # out of the way of 3 and 4
+spare = [os.dup(end) for end in ends]
+os.dup2(spare[0], 3)
+os.dup2(spare[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Becomes the browser, with the pipes at the numbers where it looks for them."""
 
 
 def executable() -> str | None:
@@ -48,17 +59,13 @@ class Browser:
         command += ["--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking", "--no-pings"]
         command += ["--force-device-scale-factor=1", "--hide-scrollbars", f"--user-data-dir={profile}", "about:blank"]
 
-        def place() -> None:
-            # first out of the way of 3 and 4, which the pipes' own ends may occupy
-            far_in, far_out = os.dup(theirs_in), os.dup(theirs_out)
-            spare = [os.dup(far_in), os.dup(far_out)]
-            os.dup2(spare[0], 3)
-            os.dup2(spare[1], 4)
-
         self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            close_fds=False, preexec_fn=place,
-        )  # fmt: skip
+            [sys.executable, "-c", _LAUNCH, str(theirs_in), str(theirs_out), *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(theirs_in, theirs_out),
+        )
         os.close(theirs_in)
         os.close(theirs_out)
         self._session = ""
