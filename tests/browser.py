@@ -100,11 +100,29 @@ class Browser:
                 result: dict[str, Any] = answer["result"]
                 return result
 
-    def open(self, page: Path, fragment: str = "", *, width: int = 1280, height: int = 800, dark: bool = False) -> None:
-        """Opens a page, and waits until it says that it is ready."""
+    def open(
+        self,
+        page: Path,
+        fragment: str = "",
+        *,
+        width: int = 1280,
+        height: int = 800,
+        dark: bool = False,
+        moving: bool = False,
+    ) -> None:
+        """Opens a page, and waits until it says that it is ready.
+
+        Args:
+            page: the file.
+            fragment: of its address, with the #.
+            width: of the window, in pixels.
+            height: of the window.
+            dark: whether the system asks for dark colours.
+            moving: whether pages may move what they show.
+        """
         self.tell("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        still = {"name": "prefers-reduced-motion", "value": "reduce"}
+        still = {"name": "prefers-reduced-motion", "value": "no-preference" if moving else "reduce"}
         self.tell("Emulation.setEmulatedMedia", features=[scheme, still])
         self.tell("Page.navigate", url="about:blank")  # so that another fragment of the same page is a new page
         self.complaints.clear()

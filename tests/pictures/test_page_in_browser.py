@@ -253,6 +253,18 @@ def test_the_mouse_selects_zooms_and_moves(browser: Browser, saved: Save) -> Non
     assert browser.complaints == []
 
 
+def test_what_moves_arrives(browser: Browser, saved: Save) -> None:
+    page, picture = saved(300)
+    browser.open(page, moving=True)
+    browser.press("ArrowDown")
+    browser.press("Enter")
+    wanted = browser.value(f"{int(picture.leaves[1])} * 1.08")  # a margin at both sides, moved inside
+    browser.wait(f"Math.abs(drawing.view.right - {wanted}) < 1e-6")
+    browser.press("Home")
+    browser.wait("drawing.view.left === 0 && drawing.view.right === 300")
+    assert browser.complaints == []
+
+
 def test_folding_shows_that_many_levels(browser: Browser, saved: Save) -> None:
     page, picture = saved(50_000)
     browser.open(page, "#levels=5")

@@ -22,7 +22,7 @@ from ivan.pictures import words
 from ivan.pictures.picture import Picture
 from ivan.proof import Kind
 
-_PARTS = ("proof.js", "drawing.js", "controls.js")
+_PARTS = ("proof.js", "drawing.js", "view.js", "details.js", "controls.js")
 _FOLDER = files("ivan.pictures") / "assets"
 
 

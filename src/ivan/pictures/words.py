@@ -86,7 +86,9 @@ def lineage(picture: Picture) -> str:
     """What the proof grew from, and how much of it that is."""
     facts = picture.facts
     if not facts.compared:
-        return "the proof that it grew from is gone: nothing is known of its nodes' origin"
+        gone = "the proof that it grew from is gone"
+        other = f"grew from run {facts.base}, whose proof cannot be compared with"
+        return f"{gone if facts.base is None else other}: nothing is known of its nodes' origin"
     if facts.base is None:
         return "from scratch"
     counts = {origin: picture.total(counted) for origin, counted in picture.by_origin.items()}

@@ -208,16 +208,14 @@ class Drawing {
     pen.fill();
   }
 
+  // The longest of these texts that there is room for.
   write(pen, i, left, right, y, folded) {
-    const room = Math.min(right, this.width) - Math.max(left, 0) - 12;
-    let text = label(this.proof, i);
-    const more = folded ? `\u2026 ${counted(this.proof.leaves[i])}` : `${text}   ${digits(this.proof.bound[i], 4)}`;
-    if (pen.measureText(more).width <= room) text = more;
-    if (pen.measureText(text).width > room) {
-      text = text.replace(/^layer (\d+) unit (\d+)/, "$1:$2").replace(/^region /, "").replace(/ ([<>])= /, " $1 ");
-      if (pen.measureText(text).width > room) text = text.split(" ")[0];
-      if (pen.measureText(text).width > room) return;
-    }
+    const { proof } = this, room = Math.min(right, this.width) - Math.max(left, 0) - 12;
+    const split = label(proof, i), bound = digits(proof.bound[i], 4), leaves = grouped(proof.leaves[i]);
+    const short = split.replace(/^layer (\d+) unit (\d+)/, "$1:$2").replace(/^region /, "").replace(/ ([<>])= /, " $1 ");
+    const texts = folded ? [`\u2026 ${leaves} leaves`, `\u2026 ${leaves}`] : [`${split}   ${bound}`, split, short];
+    const text = [...texts, short.split(" ")[0]].find((some) => pen.measureText(some).width <= room);
+    if (text === undefined) return;
     const tint = this.byOrigin ? this.tint(i, folded) : this.palette[folded ? this.worstBin[i] : this.bin[i]];
     pen.fillStyle = this.inkOn(tint);
     pen.fillText(text, Math.max(left, 0) + 6, y + 0.5);
