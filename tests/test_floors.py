@@ -19,7 +19,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("search", "store"),
     ("incremental",),
     ("memory", "outcome", "doctor"),
-    ("verification", "compaction"),
+    ("verification", "compaction", "pictures"),
     ("cli",),
     ("__main__",),
 )

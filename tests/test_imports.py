@@ -59,3 +59,9 @@ def test_with_a_store_a_dense_model_loads_no_solver_and_no_widgets(here: Path) -
     assert not used & {"scipy", "rich", "highspy"}
     again = loaded(command("verify", "model.onnx", "holds.vnnlib", "--store", "proofs.sqlite"), here)
     assert not again & {"scipy", "rich", "highspy", "alembic"}
+
+
+def test_drawing_a_stored_proof_reads_no_model(here: Path) -> None:
+    loaded(command("verify", "model.onnx", "holds.vnnlib", "--store", "proofs.sqlite"), here)
+    drawn = loaded(command("tree", "--store", "proofs.sqlite", "--html", "a.html", "--svg", "a.svg"), here)
+    assert drawn == {"click", "numpy", "sqlalchemy"}

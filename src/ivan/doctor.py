@@ -14,8 +14,8 @@ import numpy as np
 from ivan.errors import ProofError, StoreError
 from ivan.network.compare import stored_weights
 from ivan.problem import MOST_CASES
-from ivan.proof import Kind
 from ivan.proof.codec import READABLE, decode
+from ivan.proof.laws import check_alone
 from ivan.store.records import Examined, ProofRecord, WitnessRecord
 from ivan.vnnlib.codec import decode as decode_query
 from ivan.vnnlib.codec import outdated
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 FILE = "file"
 """Kind of a finding about the file as a whole."""
-
-MOST_LAYERS, MOST_UNITS, MOST_ROWS = np.iinfo(np.int16).max, np.iinfo(np.int32).max, np.iinfo(np.int32).max
-"""What the format of proofs can name."""
 
 
 @dataclass(frozen=True)
@@ -135,10 +132,8 @@ def _check_proof(record: ProofRecord) -> None:
         ProofError: naming the first law that is broken.
     """
     proof = decode(record.data)
-    tree, layers = proof.tree, [MOST_UNITS] * MOST_LAYERS
-    tree.check(int(np.sum(tree.kind == Kind.ROOT)), MOST_UNITS, layers)
-    proof.certificates.check(len(tree), np.full(MOST_CASES, MOST_ROWS))
-    proof.refinements.check(tree, layers)
+    check_alone(proof, MOST_CASES)
+    tree = proof.tree
     counted = len(tree.leaves), int(tree.depth().max(initial=0)), not proof.complete
     if counted != (record.leaves, record.depth, record.open):
         raise ProofError("its row counts other leaves than its tree has")

@@ -23,6 +23,7 @@ from ivan.errors import IvanError, PropertyError
 _COMMANDS = {
     "verify": ("ivan.cli.verify", "verify", "Decide whether some input of a model violates a property."),
     "cache": ("ivan.cli.cache", "cache", "Look at the stored proofs, or delete them."),
+    "tree": ("ivan.cli.tree", "tree", "Draw a stored proof: as text, as a page, for papers."),
 }
 """Every subcommand: module, attribute, and the line that `ivan --help` shows without importing it."""
 

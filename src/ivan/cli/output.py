@@ -50,12 +50,12 @@ def write_file(path: Path, text: str) -> None:
     """
     try:
         if _special(path):
-            path.write_text(text)
+            path.write_text(text, encoding="utf-8")
             return
         path = path.resolve()  # a link stays a link
         partial = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            partial.write_text(text)
+            partial.write_text(text, encoding="utf-8")
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
