@@ -23,6 +23,7 @@ from ivan.errors import IvanError, PropertyError
 _COMMANDS = {
     "verify": ("ivan.cli.verify", "verify", "Decide whether some input of a model violates a property."),
     "cache": ("ivan.cli.cache", "cache", "Look at the stored proofs, or delete them."),
+    "model": ("ivan.cli.model", "model", "Look at a model."),
     "spec": ("ivan.cli.spec", "spec", "Write properties: a class that stays, outputs that stay in a range."),
 }
 """Every subcommand: module, attribute, and the line that `ivan --help` shows without importing it."""
