@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent / "src" / "ivan"
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "verdict", "digest", "deadline"),
     ("partner",),
-    ("network", "vnnlib", "proof", "options"),
+    ("network", "vnnlib", "proof", "options", "vnncomp"),
     ("spec",),
     ("problem",),
     ("bounds",),

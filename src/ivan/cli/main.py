@@ -25,6 +25,7 @@ _COMMANDS = {
     "cache": ("ivan.cli.cache", "cache", "Look at the stored proofs, or delete them."),
     "model": ("ivan.cli.model", "model", "Look at a model."),
     "spec": ("ivan.cli.spec", "spec", "Write properties: a class that stays, outputs that stay in a range."),
+    "vnncomp": ("ivan.cli.vnncomp", "vnncomp", "What the scripts of VNN-COMP call, and these scripts."),
 }
 """Every subcommand: module, attribute, and the line that `ivan --help` shows without importing it."""
 
