@@ -26,6 +26,7 @@ _COMMANDS = {
     "model": ("ivan.cli.model", "model", "Look at a model."),
     "spec": ("ivan.cli.spec", "spec", "Write properties: a class that stays, outputs that stay in a range."),
     "vnncomp": ("ivan.cli.vnncomp", "vnncomp", "What the scripts of VNN-COMP call, and these scripts."),
+    "completion": ("ivan.cli.completion", "completion", "Print what teaches a shell to complete commands."),
 }
 """Every subcommand: module, attribute, and the line that `ivan --help` shows without importing it."""
 
