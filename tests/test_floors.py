@@ -21,7 +21,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("incremental",),
     ("memory",),
     ("verification", "compaction"),
-    ("cli",),
+    ("cli", "pytest_plugin"),
     ("__main__",),
 )
 """Bottom first. Everything directly inside src/ivan stands on exactly one of them; `ivan` itself is above nothing."""
