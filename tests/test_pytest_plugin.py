@@ -126,6 +126,13 @@ def test_the_options_and_the_fixture_are_described(here: pytest.Pytester) -> Non
     run(here, "", "--fixtures").stdout.fnmatch_lines(["ivan_verify*", "*Asserts that a model keeps a property*"])
 
 
+def test_the_example_of_the_documentation_passes(here: pytest.Pytester) -> None:
+    root = Path(__file__).parent.parent
+    _, _, behind = (root / "docs" / "pytest.md").read_text().partition("```python\n")
+    (here.path / "vnnlib_examples").symlink_to(root / "vnnlib_examples")
+    run(here, behind.partition("```")[0]).assert_outcomes(passed=3)
+
+
 def test_the_package_announces_the_plugin() -> None:
     project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]
     assert project["entry-points"]["pytest11"] == {"ivan": "ivan.pytest_plugin"}

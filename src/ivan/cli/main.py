@@ -24,7 +24,7 @@ _COMMANDS = {
     "verify": ("ivan.cli.verify", "verify", "Decide whether some input of a model violates a property."),
     "cache": ("ivan.cli.cache", "cache", "Look at the stored proofs, or delete them."),
     "model": ("ivan.cli.model", "model", "Look at a model."),
-    "spec": ("ivan.cli.spec", "spec", "Write properties: a class that stays, outputs that stay in a range."),
+    "spec": ("ivan.cli.spec", "spec", "Write properties of a common kind as VNN-LIB."),
     "vnncomp": ("ivan.cli.vnncomp", "vnncomp", "What the scripts of VNN-COMP call, and these scripts."),
     "completion": ("ivan.cli.completion", "completion", "Print what teaches a shell to complete commands."),
 }

@@ -79,7 +79,8 @@ def _facts(model: Model, summary: Summary) -> Table:
     network = model.network
     rows = table("", "")
     rows.show_header = False
-    rows.add_row("file", f"{model.path}, {size(len(model.data))}")
+    rows.add_row("file", model.path)
+    rows.add_row("ONNX", f"{size(len(model.data))}, operator set {summary.opset}")
     rows.add_row("digest", network.digest)
     rows.add_row("architecture", network.architecture_digest)
     rows.add_row("input", _port(model.input))
@@ -87,7 +88,7 @@ def _facts(model: Model, summary: Summary) -> Table:
         rows.add_row("output", _port(port))
     rows.add_row("parameters", f"{summary.parameters:,}")
     used = ", ".join(f"{name} {count}" if count > 1 else name for name, count in summary.operators.items())
-    rows.add_row("operators", f"{used} (operator set {summary.opset})")
+    rows.add_row("operators", used)
     return rows
 
 
@@ -116,7 +117,7 @@ def _report(model: Model, summary: Summary) -> dict[str, Any]:
     return {
         "file": model.path,
         "name": Path(model.path).name,
-        "bytes": len(model.data),
+        "onnx_bytes": len(model.data),
         "file_digest": model.file_digest,
         "digest": network.digest,
         "architecture_digest": network.architecture_digest,
