@@ -151,6 +151,7 @@ BOX = Box((Fraction(0),), (Fraction(1),))
         (lambda: ball([Fraction(5)], Fraction(1), (Fraction(0), Fraction(1))), "empty"),
         (lambda: normalised(BOX, [Fraction(0)], [Fraction(0)]), "not positive"),
         (lambda: Box((Fraction(0),), ()), "1 lower bounds and 0 upper"),
+        (lambda: highest([1.0, float("nan")]), "not a finite number"),
         (lambda: highest([1.0, 3.0, 3.0]), "outputs 1, 2 are equally high"),
     ],
 )

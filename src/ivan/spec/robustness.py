@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 
 from ivan.spec.box import Box
 from ivan.spec.specification import Specification
@@ -52,8 +53,10 @@ def highest(outputs: Sequence[float]) -> int:
     """The class: the index of the one highest output.
 
     Raises:
-        ValueError: several are.
+        ValueError: several are, or one is no finite number.
     """
+    if not all(map(isfinite, outputs)):
+        raise ValueError("an output is not a finite number")
     best = max(outputs)
     winners = [j for j, value in enumerate(outputs) if value == best]
     if len(winners) != 1:
