@@ -12,7 +12,8 @@ ROOT = Path(__file__).parent.parent / "src" / "ivan"
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "verdict", "digest", "deadline"),
     ("partner",),
-    ("network", "vnnlib", "proof", "options"),
+    ("network", "vnnlib", "proof", "options", "vnncomp"),
+    ("spec",),
     ("problem",),
     ("bounds",),
     ("lp", "attack"),
@@ -20,7 +21,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("incremental",),
     ("memory", "outcome", "doctor"),
     ("verification", "compaction", "pictures"),
-    ("cli",),
+    ("cli", "pytest_plugin"),
     ("__main__",),
 )
 """Bottom first. Everything directly inside src/ivan stands on exactly one of them; `ivan` itself is above nothing."""

@@ -47,7 +47,7 @@ WORTH_COMPACTING = 0.1
 
 def verify(
     model: str | PathLike[str],
-    query: str | PathLike[str],
+    query: str | PathLike[str] | Query,
     *,
     timeout: float | None = None,
     store: str | PathLike[str] | bool | None = None,
@@ -62,7 +62,7 @@ def verify(
 
     Args:
         model: ONNX file, plain or .gz.
-        query: VNN-LIB file, plain or .gz.
+        query: VNN-LIB file, plain or .gz; or a property that was read already.
         timeout: seconds; without one the search goes on until it is done.
         store: path or URL of the proof store; None for the user's own, False for none at all.
         base: model file, or beginning of a stored digest, whose proof to start from.
@@ -78,7 +78,7 @@ def verify(
     """
     chosen = options or Options()
     run = _Verification(chosen, listener or Listener(), deadline if timeout is None else deadline.sooner(timeout))
-    run.read(fspath(model), fspath(query))
+    run.read(fspath(model), query if isinstance(query, Query) else fspath(query))
     if store is not False:
         load_store()  # an import, so not part of solving
     with parallel.one_blas_thread():
@@ -112,10 +112,10 @@ class _Verification:
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
-    def read(self, model: str, query: str) -> None:
+    def read(self, model: str, query: str | Query) -> None:
         """Both files, and the problem they make."""
         with self._phase("read"):
-            self._query: Query = read_query(query)
+            self._query: Query = query if isinstance(query, Query) else read_query(query)
             self._model: Model = read_model(model)
             self._problem: Problem = build_problem(self._query, self._model.network)
             self._outcome.vnnlib_version = self._query.version

@@ -15,6 +15,7 @@ import click
 
 from ivan.cli.findings import line, report_of, summed_up
 from ivan.cli.lineage import drawn
+from ivan.cli.parameters import FILE
 from ivan.cli.tables import duration, local, plural, show, size, table
 from ivan.store import DamagedRun
 
@@ -26,22 +27,39 @@ if TYPE_CHECKING:
 store_option = click.option(
     "--store",
     "location",
+    type=FILE,
     metavar="PATH|URL",
     help="The proof store; by default IVAN_STORE, else a file in the user's cache directory.",
 )
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but questions and errors.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of a table.")
 
 
 @click.group("cache")
 def cache() -> None:
-    """Look at the stored proofs, or delete them."""
+    """Look at the stored proofs, or delete them.
+
+    Where the store is: --store, else the environment variable IVAN_STORE, else a file in the user's cache directory.
+
+    \b
+    Examples:
+      ivan cache list
+      ivan cache show
+      ivan cache path
+    """  # noqa: D301 - click wants the character, not the two letters
 
 
 @cache.command()
 @store_option
 @json_option
 def info(location: str | None, as_json: bool) -> None:
-    """Show how much is stored, and since when."""
+    """Show how much is stored, and since when.
+
+    \b
+    Examples:
+      ivan cache info
+      ivan cache info --store proofs.sqlite --json
+    """  # noqa: D301 - click wants the character, not the two letters
     with _open(location) as store:
         facts = store.info()
     if as_json:
@@ -69,7 +87,14 @@ def info(location: str | None, as_json: bool) -> None:
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Show at most this many runs.")
 @click.option("--all", "everything", is_flag=True, help="Show every run.")
 def list_runs(location: str | None, as_json: bool, limit: int, everything: bool) -> None:
-    """List the stored runs, the newest first."""
+    """List the stored runs, the newest first.
+
+    \b
+    Examples:
+      ivan cache list
+      ivan cache list --limit 100
+      ivan cache list --all --json
+    """  # noqa: D301 - click wants the character, not the two letters
     with _open(location) as store:
         summaries = store.runs(limit=None if everything else limit)
         total = store.info().runs
@@ -108,7 +133,7 @@ def list_runs(location: str | None, as_json: bool, limit: int, everything: bool)
         click.echo(f"{plural(damaged, 'damaged run')}; `ivan cache doctor` says what is wrong", err=True)
 
 
-@cache.command("show")
+@cache.command("show", short_help="Show a run, and what it grew from.")
 @click.argument("run", type=click.IntRange(min=1), required=False)
 @store_option
 @json_option
@@ -116,8 +141,9 @@ def show_run(run: int | None, location: str | None, as_json: bool) -> None:
     """Show one run, by default the newest, and the lineage of its property: which proof grew from which.
 
     \b
-    ivan cache show
-    ivan cache show 12 --json
+    Examples:
+      ivan cache show
+      ivan cache show 12 --json
     """  # noqa: D301 - click wants the character, not the two letters
     from ivan.errors import InputError
 
@@ -144,9 +170,9 @@ def show_run(run: int | None, location: str | None, as_json: bool) -> None:
     show(drawn(family, run))
 
 
-@cache.command("compact")
-@click.argument("model")
-@click.argument("query")
+@cache.command("compact", short_help="Make a stored proof cheaper to replay.")
+@click.argument("model", type=FILE)
+@click.argument("query", type=FILE)
 @store_option
 @click.option("--timeout", type=click.FloatRange(min=0.0), metavar="SECONDS", help="Stop after so long.")
 def compact_proof(model: str, query: str, location: str | None, timeout: float | None) -> int:
@@ -155,9 +181,10 @@ def compact_proof(model: str, query: str, location: str | None, timeout: float |
     What a run began behind its answer goes on here, without a limit but SECONDS. It can be stopped at any time, and
     goes on where it stopped.
 
-    
-    ivan cache compact model.onnx property.vnnlib --timeout 60
-    """
+    \b
+    Examples:
+      ivan cache compact model.onnx property.vnnlib --timeout 60
+    """  # noqa: D301 - click wants the character, not the two letters
     from ivan.cli.watch import Watch
     from ivan.compaction import compact_stored
     from ivan.deadline import Deadline
@@ -174,7 +201,7 @@ def compact_proof(model: str, query: str, location: str | None, timeout: float |
     return 130 if watch.interrupted else 0
 
 
-@cache.command()
+@cache.command(short_help="Print where the proof store is.")
 @store_option
 @json_option
 @click.option("--repair", is_flag=True, help="Delete the damaged runs.")
@@ -187,13 +214,19 @@ def doctor(context: click.Context, location: str | None, as_json: bool, repair: 
     followed. What is damaged is never believed by `ivan verify`, whether it is repaired or not.
 
     --repair deletes the damaged runs, with their proofs and counterexamples, and nothing else: runs that grew from them
-    stay, and so does every network and property that a run refers to; damaged weights of a network are forgotten. All
+    stay, and so does every network and property that a run refers to; damaged weights and texts are forgotten. All
     of this is found again the next time it is verified.
 
     \b
-    Exit code: 0  all is well, or was repaired
-               1  something is damaged
-               2  the store cannot be opened
+    Examples:
+      ivan cache doctor
+      ivan cache doctor --store proofs.sqlite --repair --yes
+
+    \b
+    Exit codes:
+      0    all is well, or was repaired
+      1    something is damaged
+      2    the store cannot be opened
     """  # noqa: D301 - click wants the character, not the two letters
     from ivan.doctor import examine
     from ivan.doctor import repair as mend
@@ -219,24 +252,41 @@ def doctor(context: click.Context, location: str | None, as_json: bool, repair: 
 @cache.command()
 @store_option
 def path(location: str | None) -> None:
-    """Print where the proof store is, whether it exists or not."""
+    """Print where the proof store is, whether it exists or not.
+
+    \b
+    Examples:
+      ivan cache path
+      ivan cache path --store postgresql+psycopg://user@host/database
+    """  # noqa: D301 - click wants the character, not the two letters
     from ivan.store import shown_location
 
     click.echo(shown_location(location))
 
 
-@cache.command()
+@cache.command(short_help="Delete everything that is stored.")
 @store_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def clear(location: str | None, yes: bool) -> None:
-    """Delete every stored run, proof and counterexample."""
+@quiet_option
+def clear(location: str | None, yes: bool, quiet: bool) -> None:
+    """Delete every stored run, proof and counterexample.
+
+    It asks first, unless --yes is given.
+
+    \b
+    Examples:
+      ivan cache clear
+      ivan cache clear --store proofs.sqlite --yes
+    """  # noqa: D301 - click wants the character, not the two letters
     with _open(location) as store:
         facts = store.info()
         question = f"Delete {plural(facts.runs, 'run')} ({size(facts.bytes)}) from {facts.location}?"
         if not yes and not click.confirm(question, err=True):
             click.echo("nothing was deleted", err=True)
             return
-        click.echo(f"deleted {plural(store.clear(), 'run')} from {facts.location}", err=True)
+        count = store.clear()
+        if not quiet:
+            click.echo(f"deleted {plural(count, 'run')} from {facts.location}", err=True)
 
 
 def _open(location: str | None) -> ProofStore:

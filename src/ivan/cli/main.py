@@ -24,6 +24,10 @@ _COMMANDS = {
     "verify": ("ivan.cli.verify", "verify", "Decide whether some input of a model violates a property."),
     "cache": ("ivan.cli.cache", "cache", "Look at the stored proofs, or delete them."),
     "tree": ("ivan.cli.tree", "tree", "Draw a stored proof: as text, as a page, for papers."),
+    "model": ("ivan.cli.model", "model", "Look at a model."),
+    "spec": ("ivan.cli.spec", "spec", "Write properties of a common kind as VNN-LIB."),
+    "vnncomp": ("ivan.cli.vnncomp", "vnncomp", "What the scripts of VNN-COMP call, and these scripts."),
+    "completion": ("ivan.cli.completion", "completion", "Print what teaches a shell to complete commands."),
 }
 """Every subcommand: module, attribute, and the line that `ivan --help` shows without importing it."""
 
@@ -55,9 +59,25 @@ class _LazyGroup(click.Group):
 def cli() -> None:
     """Verify neural networks, keep the proofs, and verify the next version from them.
 
+    Answers go to stdout, everything else to stderr. `ivan COMMAND --help` says more, with examples.
+
     \b
-    ivan verify model.onnx property.vnnlib
-    ivan verify model-v2.onnx property.vnnlib      starts from the stored proof
+    Examples:
+      ivan verify model.onnx property.vnnlib
+      ivan verify model-v2.onnx property.vnnlib    # starts from the stored proof
+      ivan cache show                              # which proof grew from which
+
+    \b
+    Exit codes:
+      0    every verdict, and every other command that did what it was told
+      2    something given cannot be used
+      4    an internal error, always a bug
+      130  interrupted
+
+    \b
+    Environment:
+      IVAN_STORE  the proof store, a path or a URL, instead of a file in the user's cache directory
+      NO_COLOR    no colours, unless it is empty
     """  # noqa: D301 - click wants the character, not the two letters
 
 

@@ -11,6 +11,7 @@ import click
 from ivan.errors import InputError
 
 _HINT = "is the folder there, and writable?"
+_PLAIN = {"encoding": "utf-8", "newline": "\n"}  # the same bytes on every system
 
 
 def print_answer(text: str) -> None:
@@ -50,12 +51,12 @@ def write_file(path: Path, text: str) -> None:
     """
     try:
         if _special(path):
-            path.write_text(text, encoding="utf-8")
+            path.write_text(text, **_PLAIN)
             return
         path = path.resolve()  # a link stays a link
         partial = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            partial.write_text(text, encoding="utf-8")
+            partial.write_text(text, **_PLAIN)
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)

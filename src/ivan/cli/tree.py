@@ -61,12 +61,13 @@ def tree(
     printed.
 
     \b
-    ivan tree                                     the newest proof, folded to fit a screen
-    ivan tree 12 --depth 20                       that of run 12, deeper
-    ivan tree model.onnx property.vnnlib          that of a model and a property
-    ivan tree 12 --html proof.html --open         a page to search and zoom, in the browser
-    ivan tree 12 --svg proof.svg --depth 4        a figure
-    ivan tree 12 --json - | jq '.nodes[] | select(.state == "open")'
+    Examples:
+      ivan tree                                   # the newest proof, folded to fit a screen
+      ivan tree 12 --depth 20                     # that of run 12, deeper
+      ivan tree model.onnx property.vnnlib        # that of a model and a property
+      ivan tree 12 --html proof.html --open       # a page to search and zoom, in the browser
+      ivan tree 12 --svg proof.svg --depth 4      # a figure
+      ivan tree 12 --json - | jq '.nodes[] | select(.state == "open")'
     """  # noqa: D301 - click wants the character, not the two letters
     if opened and page is None:
         raise click.UsageError("--open goes with --html FILE")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ivan.cli.output import check_target, print_answer, write_file
+from ivan.cli.parameters import FILE, FILE_OR_DASH, knob_option
 from ivan.errors import InputError
 from ivan.options import knob
 
@@ -30,39 +30,19 @@ _MODEL_SUFFIXES = (".onnx", ".onnx.gz")
 _QUERY_SUFFIXES = (".vnnlib", ".vnnlib.gz")
 
 
-def _no_nan(_: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
-    """Ranges let NaN pass."""
-    if value is not None and math.isnan(value):
-        raise click.BadParameter("nan is not a number", param=parameter)
-    return value
-
-
-def _number(name: str, kind: type, **more: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """An option of the table in options.py."""
-    facts = knob(name)
-    domain = click.IntRange if kind is int else click.FloatRange
-    return click.option(
-        "--" + name.replace("_", "-"),
-        name,
-        type=domain(facts["minimum"], facts["maximum"]),
-        default=facts["default"],
-        help=facts["help"],
-        show_default=facts["default"] is not None,
-        callback=_no_nan,
-        **more,
-    )
-
-
 @click.command("verify")
-@click.argument("files", nargs=-1, required=True, metavar="MODEL QUERY")
+@click.argument("files", nargs=-1, required=True, type=FILE, metavar="MODEL QUERY")
 @click.option("--network", "networks", multiple=True, metavar="NAME=MODEL", help="The model, as the standard names it.")
-@_number("timeout", float, metavar="SECONDS")
-@click.option("--store", metavar="PATH|URL", help="Proof store; default: IVAN_STORE, else the user's cache directory.")
+@knob_option("timeout", float, metavar="SECONDS")
+@click.option(
+    "--store", type=FILE, metavar="PATH|URL", help="Proof store; default: IVAN_STORE, else the user's cache directory."
+)
 @click.option("--no-store", is_flag=True, help="Neither read nor write proofs.")
 @click.option("--fresh", is_flag=True, help="Ignore what is stored, save what is found.")
 @click.option("--recheck", is_flag=True, help="Replay a stored proof even where the store has the answer.")
 @click.option(
     "--base",
+    type=FILE,
     metavar="MODEL|DIGEST",
     help="Start from this version's proof; by default from the one that promises the least work.",
 )
@@ -73,13 +53,13 @@ def _number(name: str, kind: type, **more: Any) -> Callable[[Callable[..., Any]]
     help=knob("incremental")["help"],
     show_default=True,
 )
-@_number("alpha", float)
-@_number("theta", float)
-@_number("compact", float, metavar="SHARE")
+@knob_option("alpha", float)
+@knob_option("theta", float)
+@knob_option("compact", float, metavar="SHARE")
 @click.option("--witness", type=click.Path(dir_okay=False, path_type=Path), help="Also write the counterexample here.")
-@click.option("--json", "report", metavar="FILE|-", help="Write a report for programs.")
-@_number("threads", int, metavar="N")
-@_number("seed", int, metavar="N")
+@click.option("--json", "report", type=FILE_OR_DASH, metavar="FILE|-", help="Write a report for programs.")
+@knob_option("threads", int, metavar="N")
+@knob_option("seed", int, metavar="N")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but the answer and errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Say what is being done, and tracebacks of errors.")
 @click.option("--no-progress", is_flag=True, help="No live line.")
@@ -111,13 +91,23 @@ def verify(
     The first line of stdout is sat, unsat, unknown or timeout; behind sat stands a counterexample that onnxruntime
     confirms. Everything else goes to stderr. MODEL is an ONNX file, QUERY a VNN-LIB file, either may be gzipped.
 
-    A proof of another version of MODEL is taken over where it still holds: of the same architecture, of the same with
-    more units, or of any other where it splits inputs alone.
+    The query states the violation: unsat means that the property holds. Proofs are stored, and the next version of the
+    model is verified starting from them: one of the same architecture, of the same with fewer units, or of any other
+    where the proof splits inputs alone. The same question again is answered from the store.
 
     \b
-    ivan verify model.onnx property.vnnlib --timeout 60
-    ivan verify model-int8.onnx property.vnnlib          starts from the stored proof of model.onnx
-    ivan verify property.vnnlib --network N=model.onnx   the form of the VNN-LIB standard
+    Examples:
+      ivan verify model.onnx property.vnnlib --timeout 60
+      ivan verify model-int8.onnx property.vnnlib           # starts from the stored proof of model.onnx
+      ivan verify model-v2.onnx property.vnnlib --base model.onnx --json report.json
+      ivan verify property.vnnlib --network N=model.onnx    # the form of the VNN-LIB standard
+
+    \b
+    Exit codes:
+      0    sat, unsat, unknown or timeout: every verdict
+      2    something given cannot be used; one line on stderr says what
+      4    an internal error
+      130  interrupted
     """  # noqa: D301 - click wants the character, not the two letters
     started: float = context.obj["started"] if context.obj else time.monotonic()
     model, query = _files(files, networks)

@@ -11,7 +11,7 @@ from ivan.errors import ModelError
 from ivan.network.onnx_ops.values import Tensor
 
 if TYPE_CHECKING:
-    from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, ValueInfoProto
+    from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 _GZIP = b"\x1f\x8b"
 _LARGEST_FILE = 2**31 - 1  # what one protobuf message can hold
@@ -96,6 +96,17 @@ def opset(model: ModelProto, path: Path, supported: range) -> int:
             hint=f"export with an operator set from {supported[0]} to {supported[-1]}",
         )
     return version
+
+
+def needed_nodes(graph: GraphProto) -> list[NodeProto]:
+    """The nodes that the outputs depend on, in the file's order."""
+    wanted = {output.name for output in graph.output}
+    nodes = []
+    for node in reversed(graph.node):
+        if wanted.intersection(node.output):
+            nodes.append(node)
+            wanted.update(node.input)
+    return nodes[::-1]
 
 
 def tensor_value(tensor: TensorProto) -> Tensor:

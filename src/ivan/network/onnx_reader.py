@@ -20,7 +20,15 @@ import numpy as np
 from ivan.errors import ModelError, UnsupportedOperatorError
 from ivan.network.affine import Affine
 from ivan.network.layers import Layer, Network
-from ivan.network.onnx_file import attribute_value, initializers, input_shape, opset, parse, read_bytes
+from ivan.network.onnx_file import (
+    attribute_value,
+    initializers,
+    input_shape,
+    needed_nodes,
+    opset,
+    parse,
+    read_bytes,
+)
 from ivan.network.onnx_ops import OPERATORS, Expression, Node, Tensor, UsageError, Value, check_size, lift
 
 if TYPE_CHECKING:
@@ -125,7 +133,7 @@ class _Reader:
     def read(self) -> tuple[Network, Port, tuple[Port, ...]]:
         """The network with its input and outputs."""
         source = self._declare_input()
-        nodes = self._needed()
+        nodes = needed_nodes(self.graph)
         uses = Counter(name for node in nodes for name in node.input)
         uses.update(output.name for output in self.graph.output)
         for proto in nodes:
@@ -166,16 +174,6 @@ class _Reader:
             raise self._error(f"input {inputs[0].name!r}: {error}") from error
         self.values[inputs[0].name] = Expression(Affine.of(0, size), shape, dtype)
         return Port(inputs[0].name, shape, dtype.name)
-
-    def _needed(self) -> list[NodeProto]:
-        """The nodes that the outputs depend on, in the file's order."""
-        wanted = {output.name for output in self.graph.output}
-        nodes = []
-        for node in reversed(self.graph.node):
-            if wanted.intersection(node.output):
-                nodes.append(node)
-                wanted.update(node.input)
-        return nodes[::-1]
 
     def _read_node(self, proto: NodeProto, uses: Counter[str]) -> None:
         name = proto.name or next(iter(proto.output), "")

@@ -1,0 +1,265 @@
+"""`ivan spec`: writes properties of a common kind as VNN-LIB 1.0."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import click
+
+import ivan
+from ivan.cli.parameters import FILE, FILE_OR_DASH, exact_list, exact_number, exact_pair, index_list, quiet_option
+from ivan.cli.spec_files import deliver, numbers, refusals, region, spread, targets
+from ivan.cli.style import styled
+from ivan.errors import InputError
+
+if TYPE_CHECKING:
+    from ivan.network.onnx_reader import Model
+    from ivan.network.reference import Runtime
+    from ivan.spec import Box
+
+_output_option = click.option("-o", "--out", type=FILE, metavar="FILE", help="Write here instead of to stdout.")
+
+
+@click.group("spec")
+def spec() -> None:
+    """Write properties of a common kind as VNN-LIB 1.0.
+
+    As VNN-COMP has it, the text states the violation: `ivan verify` answers unsat where the property holds.
+
+    \b
+    Examples:
+      ivan spec robustness model.onnx --input image.npy --epsilon 8/255 --clip 0 1 -o robust.vnnlib
+      ivan spec range model.onnx --input-lower 0 --input-upper 1 --output 0 --max 2.5 -o range.vnnlib
+    """  # noqa: D301 - click wants the character, not the two letters
+
+
+@spec.command("robustness", short_help="A class that stays around an input.")
+@click.argument("model", type=FILE)
+@click.option(
+    "--input",
+    "source",
+    type=FILE_OR_DASH,
+    required=True,
+    metavar="FILE|-",
+    help="The input, or several: a .npy array, a JSON list or CSV.",
+)
+@click.option(
+    "--epsilon",
+    required=True,
+    metavar="E",
+    callback=exact_number,
+    help="How far every input moves: 0.03, or 8/255.",
+)
+@click.option("--norm", type=click.Choice(["linf"]), default="linf", show_default=True, help="How that is measured.")
+@click.option(
+    "--clip",
+    nargs=2,
+    metavar="LO HI",
+    callback=exact_pair,
+    help="Least and greatest value that an input can take.",
+)
+@click.option(
+    "--mean",
+    metavar="M[,M...]",
+    callback=exact_list,
+    help="With --std: FILE, E and --clip are about data that reach the model as (x - M) / S. One number, one for every "
+    "channel, or one for every input.",
+)
+@click.option("--std", "deviation", metavar="S[,S...]", callback=exact_list, help="See --mean.")
+@click.option(
+    "--label",
+    "labels",
+    metavar="K[,K...]",
+    callback=index_list,
+    help="The class that has to stay, one for all inputs or one each; by default the model's own answer at the input.",
+)
+@click.option("--targeted", "target", type=click.IntRange(min=0), metavar="K", help="Only class K may not take over.")
+@_output_option
+@quiet_option
+def write_robustness(
+    model: str,
+    source: str,
+    epsilon: Fraction,
+    norm: str,
+    clip: tuple[Fraction, Fraction] | None,
+    mean: tuple[Fraction, ...] | None,
+    deviation: tuple[Fraction, ...] | None,
+    labels: tuple[int, ...] | None,
+    target: int | None,
+    out: str | None,
+    quiet: bool,
+) -> None:
+    """Write that MODEL keeps its class while every input moves by at most E.
+
+    The class is the highest output, and a tie counts as a violation. Bounds are exact decimals; where there is no
+    short one (8/255), they are rounded outwards. Several inputs - an array whose first axis counts them, or one a
+    line of CSV - make one file each, numbered: robust-0.vnnlib, robust-1.vnnlib, ...
+
+    \b
+    Examples:
+      ivan spec robustness model.onnx --input image.npy --epsilon 0.03
+      ivan spec robustness model.onnx --input images.npy --epsilon 8/255 --clip 0 1 -o robust.vnnlib
+      ivan spec robustness model.onnx --input image.csv --epsilon 2/255 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
+      echo 0.1,0.2,0.3 | ivan spec robustness model.onnx --input - --epsilon 0.05 --label 3 --targeted 7
+    """  # noqa: D301 - click wants the character, not the two letters
+    del norm  # there is one so far
+    if (mean is None) != (deviation is None):
+        raise click.UsageError("--mean and --std go together")
+    from ivan.network.onnx_reader import read_model
+    from ivan.network.reference import Runtime
+    from ivan.spec import ball, normalised, robustness, rows_of
+
+    read = read_model(model)
+    network = read.network
+    shape, outputs = read.input.shape, network.outputs
+    given = numbers(source)
+    centres = rows_of(given, network.inputs)
+    places = targets(out, len(centres))
+    if labels is not None and len(labels) not in (1, len(centres)):
+        raise InputError(f"--label: {len(labels)} classes for {len(centres)} inputs", hint="give one, or one each")
+    runtime = Runtime(read.data, 1, read.path)
+    specifications = []
+    for number, centre in enumerate(centres):
+        name = f"{given.name}, input {number} of {len(centres)}" if len(centres) > 1 else given.name
+        label = None if labels is None else labels[number % len(labels)]
+        with refusals(f"{name}: "):
+            box, point = ball(centre, epsilon, clip), ball(centre, Fraction(0))
+            if mean is not None and deviation is not None:
+                means, deviations = spread(mean, shape, "--mean"), spread(deviation, shape, "--std")
+                box, point = normalised(box, means, deviations), normalised(point, means, deviations)
+            kept, odd = _class(runtime, point, label)
+            limits = "" if clip is None else f", within [{_short(clip[0])}, {_short(clip[1])}]"
+            before = "" if mean is None else ", before it is normalised"
+            rivals = "the highest" if target is None else f"above output {target}"
+            made = robustness(
+                box,
+                outputs,
+                kept,
+                target=target,
+                title=f"Output {kept} of {network.name} stays {rivals} when every input moves by at most "
+                f"{_short(epsilon)}{limits}{before}.",
+                notes=_notes(read, "input", name),
+            )
+        if odd and not quiet:
+            click.echo(f"{styled('warning:', fg='yellow')} {name}: {odd}", err=True)
+        specifications.append(made)
+    deliver(specifications, places, quiet=quiet)
+
+
+@spec.command("range", short_help="Outputs that stay within limits.")
+@click.argument("model", type=FILE)
+@click.option(
+    "--input-lower",
+    "lower",
+    type=FILE,
+    metavar="NUMBERS|FILE",
+    help="Least values of the inputs: one number for all, one each with commas between them, or a file.",
+)
+@click.option("--input-upper", "upper", type=FILE, metavar="NUMBERS|FILE", help="Greatest values, likewise.")
+@click.option(
+    "--box",
+    "both",
+    type=FILE_OR_DASH,
+    metavar="FILE|-",
+    help="Both, two numbers for every input: CSV with an input a line, a JSON list of pairs, or a .npy array.",
+)
+@click.option(
+    "--output",
+    "chosen",
+    type=click.IntRange(min=0),
+    multiple=True,
+    metavar="INDEX",
+    help="The output that is limited; can be given several times. By default all are.",
+)
+@click.option("--min", "least", metavar="A", callback=exact_number, help="The least value that it may take.")
+@click.option("--max", "most", metavar="B", callback=exact_number, help="The greatest.")
+@click.option(
+    "--exclusive",
+    is_flag=True,
+    help="A and B themselves are violations. The text then has <= and >= only, which every tool of VNN-COMP reads.",
+)
+@_output_option
+@quiet_option
+def write_range(
+    model: str,
+    lower: str | None,
+    upper: str | None,
+    both: str | None,
+    chosen: tuple[int, ...],
+    least: Fraction | None,
+    most: Fraction | None,
+    exclusive: bool,
+    out: str | None,
+    quiet: bool,
+) -> None:
+    """Write that outputs of MODEL stay within [A, B] on a box of inputs.
+
+    \b
+    Examples:
+      ivan spec range model.onnx --input-lower 0 --input-upper 1 --output 0 --min -1 --max 1
+      ivan spec range model.onnx --input-lower=-1,0,0 --input-upper 1,2.5,10 --max 100 -o range.vnnlib
+      ivan spec range model.onnx --box region.csv --output 2 --output 3 --min 0
+    """  # noqa: D301 - click wants the character, not the two letters
+    if (both is None) == (lower is None) or (lower is None) != (upper is None):
+        raise click.UsageError("either --input-lower and --input-upper, or --box, are expected")
+    if least is None and most is None:
+        raise click.UsageError("--min, --max or both are expected")
+    from ivan.network.onnx_reader import read_model
+    from ivan.spec import output_range
+
+    places = targets(out, 1)
+    read = read_model(model)
+    network = read.network
+    place = both if both is not None else f"{lower} to {upper}"
+    with refusals():
+        limits = f"at least {_short(least)}" if least is not None else ""
+        limits += " and " if least is not None and most is not None else ""
+        limits += f"at most {_short(most)}" if most is not None else ""
+        if exclusive:
+            limits = limits.replace("at least", "above").replace("at most", "below")
+        which = ", ".join(map(str, dict.fromkeys(chosen))) if chosen else "all"
+        made = output_range(
+            region(network.inputs, lower, upper, both),
+            network.outputs,
+            chosen or range(network.outputs),
+            least,
+            most,
+            exclusive=exclusive,
+            title=f"Outputs of {network.name} ({which}) are {limits}.",
+            notes=_notes(read, "region", place),
+        )
+    deliver([made], places, quiet=quiet)
+
+
+def _class(runtime: Runtime, point: Box, label: int | None) -> tuple[int, str]:
+    """The class that has to stay, and what is odd about it: that the model says another even at the input itself."""
+    import numpy as np
+
+    from ivan.spec import highest
+
+    try:
+        found = highest(runtime.run(np.array([float(v) for v in point.lower])).tolist())
+    except ValueError as error:
+        if label is None:
+            raise ValueError(f"{error} there; --label says which class is meant") from None
+        return label, f"the model decides for none there, not {label}"
+    if label is None or label == found:
+        return found, ""
+    return label, f"the model's class is {found} there, not {label}"
+
+
+def _notes(model: Model, what: str, name: str) -> tuple[str, ...]:
+    return (
+        f"model: {model.network.name}, digest {model.network.digest}",
+        f"{what}: {name}",
+        f"Written by ivan {ivan.__version__}; unsat means that the property holds.",
+    )
+
+
+def _short(value: Fraction) -> str:
+    """As somebody would type it: a decimal where there is a short one, else a quotient."""
+    from ivan.spec import literal
+
+    text = literal(value, up=True)
+    return text.removesuffix(".0") if len(text) <= 20 and Fraction(text) == value else str(value)
