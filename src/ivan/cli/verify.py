@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ivan.cli.knobs import number
 from ivan.cli.output import check_target, print_answer, write_file
 from ivan.errors import InputError
 from ivan.options import knob
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from ivan.cli.progress import Talk
     from ivan.verification import Outcome
 
-MARGIN = 0.15
-"""Seconds before the deadline at which the search stops, so that the answer stands in time."""
-
 LAST_WORD = 0.08
 """Seconds before the deadline at which an answer is printed at the latest, whatever is still running."""
 
@@ -30,33 +27,10 @@ _MODEL_SUFFIXES = (".onnx", ".onnx.gz")
 _QUERY_SUFFIXES = (".vnnlib", ".vnnlib.gz")
 
 
-def _no_nan(_: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
-    """Ranges let NaN pass."""
-    if value is not None and math.isnan(value):
-        raise click.BadParameter("nan is not a number", param=parameter)
-    return value
-
-
-def _number(name: str, kind: type, **more: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """An option of the table in options.py."""
-    facts = knob(name)
-    domain = click.IntRange if kind is int else click.FloatRange
-    return click.option(
-        "--" + name.replace("_", "-"),
-        name,
-        type=domain(facts["minimum"], facts["maximum"]),
-        default=facts["default"],
-        help=facts["help"],
-        show_default=facts["default"] is not None,
-        callback=_no_nan,
-        **more,
-    )
-
-
 @click.command("verify")
 @click.argument("files", nargs=-1, required=True, metavar="MODEL QUERY")
 @click.option("--network", "networks", multiple=True, metavar="NAME=MODEL", help="The model, as the standard names it.")
-@_number("timeout", float, metavar="SECONDS")
+@number("timeout", float, metavar="SECONDS")
 @click.option("--store", metavar="PATH|URL", help="Proof store; default: IVAN_STORE, else the user's cache directory.")
 @click.option("--no-store", is_flag=True, help="Neither read nor write proofs.")
 @click.option("--fresh", is_flag=True, help="Ignore what is stored, save what is found.")
@@ -69,13 +43,13 @@ def _number(name: str, kind: type, **more: Any) -> Callable[[Callable[..., Any]]
     help=knob("incremental")["help"],
     show_default=True,
 )
-@_number("alpha", float)
-@_number("theta", float)
-@_number("compact", float, metavar="SHARE")
+@number("alpha", float)
+@number("theta", float)
+@number("compact", float, metavar="SHARE")
 @click.option("--witness", type=click.Path(dir_okay=False, path_type=Path), help="Also write the counterexample here.")
 @click.option("--json", "report", metavar="FILE|-", help="Write a report for programs.")
-@_number("threads", int, metavar="N")
-@_number("seed", int, metavar="N")
+@number("threads", int, metavar="N")
+@number("seed", int, metavar="N")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but the answer and errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Say what is being done, and tracebacks of errors.")
 @click.option("--no-progress", is_flag=True, help="No live line.")
@@ -136,7 +110,7 @@ def verify(
     from ivan.verdict import Verdict
 
     due = math.inf if timeout is None else started + timeout
-    deadline = Deadline(due - MARGIN if timeout is None or timeout > 4 * MARGIN else started + 0.75 * timeout)
+    deadline = Deadline.of_search(started, timeout)
     talker: Talk | None = None
 
     def clear() -> None:
@@ -149,7 +123,7 @@ def verify(
 
     # Watched from here on: the imports alone may outlast a short deadline.
     with Watch(due - LAST_WORD, deadline, give_up, clear) as watch:
-        from ivan.cli.answer import answer, assignment
+        from ivan.answer import answer, assignment
         from ivan.cli.progress import talk
         from ivan.options import Options
         from ivan.verification import verify as decide
