@@ -10,16 +10,17 @@ import pytest
 ROOT = Path(__file__).parent.parent / "src" / "ivan"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "verdict", "digest", "deadline"),
+    ("errors", "verdict", "digest", "deadline", "process", "report"),
     ("partner",),
     ("network", "vnnlib", "proof", "options"),
-    ("problem",),
+    ("answer", "problem"),
     ("bounds",),
     ("lp", "attack"),
     ("search", "store"),
     ("incremental",),
     ("memory",),
-    ("verification",),
+    ("compaction", "verification"),
+    ("batch",),
     ("cli",),
     ("__main__",),
 )

@@ -22,6 +22,7 @@ from ivan.errors import IvanError, PropertyError
 
 _COMMANDS = {
     "verify": ("ivan.cli.verify", "verify", "Decide whether some input of a model violates a property."),
+    "batch": ("ivan.cli.batch", "batch", "Verify all instances of a list."),
     "cache": ("ivan.cli.cache", "cache", "Look at the stored proofs, or delete them."),
 }
 """Every subcommand: module, attribute, and the line that `ivan --help` shows without importing it."""
