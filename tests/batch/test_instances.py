@@ -39,8 +39,9 @@ def test_paths_start_from_the_lists_folder_and_names_are_kept(listed: Path) -> N
         "\n# comment\n a.onnx , p.vnnlib , 10 \n\n  # another\nb.onnx,q.vnnlib,20\n\n",
         'onnx,vnnlib,timeout\n"a.onnx", "p.vnnlib", 10\n"b.onnx",q.vnnlib,2e1\n',
         "expected,VNNLIB,ONNX,Timeout\nsat,p.vnnlib,a.onnx,10\n,q.vnnlib,b.onnx,20\n",
+        "model,property,timeout\na.onnx,p.vnnlib,10\nb.onnx,q.vnnlib,20\n",
     ],
-    ids=["plain", "windows", "comments", "heading", "other columns"],
+    ids=["plain", "windows", "comments", "heading", "other columns", "other names"],
 )
 def test_every_spelling_of_a_list_means_the_same(listed: Path, text: str) -> None:
     listed.write_text(text, encoding="utf-8", newline="")

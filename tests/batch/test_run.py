@@ -21,8 +21,10 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="the scripts use sign
 SCRIPT = """
 import json, os, pathlib, signal, sys, time
 
+task = {}
+
 def say(event, **facts):
-    os.write(1, json.dumps({"event": event, **facts}).encode() + b"\\n")
+    os.write(1, json.dumps({"event": event, "number": task.get("number"), **facts}).encode() + b"\\n")
 
 def answer(verdict, **facts):
     say("answered", verdict=verdict, counterexample="((X_0 1.0))" if verdict == "sat" else None, **facts)
@@ -63,6 +65,9 @@ for line in sys.stdin:
     elif name == "saving":
         answer("unsat")
         signal.pause()
+    elif name == "mistaken":
+        answer("unsat", number=task["number"] - 1)
+        ended()
     elif name == "warn":
         say("warned", message="the store is full", hint="empty it")
         answer("unsat")
@@ -133,6 +138,7 @@ def batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Batch:
         ("leave", "error", "its process ended with exit code 3"),
         ("silent", "error", "its process ended without an answer"),
         ("torn", "error", "its process was ended by SIGKILL (out of memory?)"),
+        ("mistaken", "error", "its process ended without an answer"),
         ("noise", "unsat", None),
         ("answered", "unsat", None),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -210,6 +211,28 @@ def test_a_batch_that_is_interrupted_saves_the_open_tree_of_what_is_running(
     assert not children(os.getpid())
     with ProofStore.open(store) as opened:
         assert [(saved.run.verdict, saved.run.open) for saved in opened.runs()] == [("timeout", True)]
+
+
+LOADING = """
+import importlib, sys
+from ivan.batch.worker import LOADED
+
+for name in LOADED:
+    importlib.import_module(name)
+before = set(sys.modules)
+from ivan.verification import verify
+
+assert verify("model.onnx", "holds.vnnlib", store="proofs.sqlite").verdict.value == "unsat"
+print(*sorted({name.split(".")[0] for name in set(sys.modules) - before}))
+"""
+
+
+def test_a_verification_loads_no_library_that_its_worker_has_not_loaded(folder: Path) -> None:
+    ProofStore.open(folder / "proofs.sqlite").close()
+    done = subprocess.run(
+        [sys.executable, "-c", LOADING], cwd=folder, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert not {"ivan", "numpy", "onnx", "onnxruntime", "scipy", "highspy", "sqlalchemy"} & set(done.stdout.split())
 
 
 def test_no_thread_is_left(folder: Path) -> None:

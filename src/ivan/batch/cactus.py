@@ -88,8 +88,10 @@ def page(listing: InstanceList, results: Sequence[Result]) -> str:
 body {{ font-family: sans-serif; margin: 2em auto; max-width: 60em; padding: 0 1em; color: #222 }}
 svg {{ max-width: 100%; height: auto }}
 table {{ border-collapse: collapse; width: 100% }}
-th, td {{ text-align: left; padding: 0.2em 0.6em; border-bottom: 1px solid #ddd; overflow-wrap: anywhere }}
-td:nth-child(n+4) {{ text-align: right }}
+th, td {{ text-align: left; padding: 0.2em 0.6em; border-bottom: 1px solid #ddd }}
+td:nth-child(-n+2) {{ overflow-wrap: anywhere }}
+td:nth-child(n+3) {{ white-space: nowrap }}
+td:nth-child(n+4), th:nth-child(n+4) {{ text-align: right }}
 .unsat {{ color: {COLOURS["unsat"]} }} .sat {{ color: {COLOURS["sat"]} }} .error {{ font-weight: bold }}
 </style>
 <h1>{title}</h1>

@@ -2,9 +2,9 @@
 
     onnx/net.onnx,vnnlib/prop_1.vnnlib,116
 
-Paths start from the list's folder. A row of names (`onnx,vnnlib,timeout`, in any order and among others) may come
-first; blank lines and lines that begin with `#` mean nothing. Whether the files are there is not looked at here: a
-file that is missing costs its instance, not the batch.
+Paths start from the list's folder. A row of names may come first, in any order and among others (`onnx` or `model`,
+`vnnlib` or `property`, `timeout`); blank lines and lines that begin with `#` mean nothing. Whether the files are there
+is not looked at here: a file that is missing costs its instance, not the batch.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from pathlib import Path
 from ivan.errors import InputError
 
 COLUMNS = ("onnx", "vnnlib", "timeout")
+
+ALIASES = {"model": "onnx", "property": "vnnlib"}
+"""Other names that a column may have."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ def read_instances(path: Path, *, timeout: float | None = None, factor: float = 
     rows = _rows(path)
     order = {name: k for k, name in enumerate(COLUMNS)}
     wide = len(COLUMNS)
-    if rows and {"onnx", "vnnlib"} <= set(named := [cell.casefold() for cell in rows[0][1]]):
+    named = [ALIASES.get(cell.casefold(), cell.casefold()) for cell in rows[0][1]] if rows else []
+    if {"onnx", "vnnlib"} <= set(named):
         order, wide = {name: named.index(name) for name in COLUMNS if name in named}, len(named)
         rows = rows[1:]
     if not rows:

@@ -172,9 +172,10 @@ class _Batch:
             pass
 
     def _heed(self, event: Event) -> None:
-        worker, running, facts = event.worker, self._workers.get(event.worker), event.facts
+        worker, facts = event.worker, event.facts
         if worker not in self._workers:  # it was given up
             return
+        running = self._workers[worker]
         if event.name == "ready":
             if self._waiting:
                 self._begin(worker, self._waiting.popleft())
@@ -185,15 +186,19 @@ class _Batch:
                 self._finish(running, event.at, facts)
             elif not worker.started and self._waiting:  # costs an instance, so that this comes to an end
                 self._finish(Running(self._waiting.popleft(), event.at), event.at, facts)
-        elif running is None:
-            pass
-        elif event.name == "progress":
+        elif event.name == "ended" and running is not None:
+            self._workers[worker] = None
+            self._finish(running, event.at, facts)
+        elif running is not None and facts.pop("number", None) == running.instance.number:
+            self._note(running, event)
+
+    def _note(self, running: Running, event: Event) -> None:
+        """Remembers what was said about an instance."""
+        facts = event.facts
+        if event.name == "progress":
             running.phase, running.state = facts.pop("phase"), facts
         elif event.name == "warned":
             self._warn(running, facts["message"], facts["hint"])
-        elif event.name == "ended":
-            self._workers[worker] = None
-            self._finish(running, event.at, facts)
         elif event.name == "failed" and running.answered is not None:
             self._warn(running, f"after the answer: {facts['reason']}", facts["hint"])
         else:  # answered, saved, failed
@@ -201,9 +206,9 @@ class _Batch:
             running.facts |= facts
 
     def _begin(self, worker: Worker, instance: Instance) -> None:
-        task = {"model": str(instance.model), "query": str(instance.query), "timeout": instance.timeout}
+        files = {"model": str(instance.model), "query": str(instance.query)}
         self._workers[worker] = Running(instance, time.monotonic())
-        worker.send(self._task | task)
+        worker.send({**self._task, **files, "timeout": instance.timeout, "number": instance.number})
 
     def _end_late(self) -> None:
         now = time.monotonic()

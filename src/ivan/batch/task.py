@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import time
+from functools import partial
 from typing import Any, Protocol
 
 from ivan.answer import assignment
@@ -31,9 +32,10 @@ def verify_instance(task: dict[str, Any], say: Say) -> None:
 
     Args:
         task: `model`, `query`, `timeout`, `store`, `fresh` and `options`, as `ivan.verification.verify` takes them;
-            `jobs`, how many instances share the processors.
+            `jobs`, how many instances share the processors; `number`, which every event repeats.
         say: sends an event.
     """
+    say = partial(say, number=task["number"])
     deadline = Deadline.of_search(time.monotonic(), task["timeout"])
     signal.signal(signal.SIGTERM, lambda *_: deadline.cancel())  # an interrupted search saves its open tree
     options = task["options"]

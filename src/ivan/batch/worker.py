@@ -19,7 +19,8 @@ A task comes in, and what happens goes out, as a line of JSON each (stdin and st
     {"event": "ended", "code": ..., "words": ...}       how the process of the instance ended: its exit code, negative
                                                         for a signal, and the last that it wrote to stderr
 
-It ends with its stdin, and on Linux with its parent, however that ends.
+All but the first and the last repeat the task's number. The worker ends with its stdin, and on Linux with its parent,
+however that ends.
 """
 
 from __future__ import annotations

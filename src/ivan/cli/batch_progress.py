@@ -219,7 +219,7 @@ def summary_table(summary: Summary, seconds: float) -> Table:
     rows.add_row("PAR2", duration(summary.par2))
     if summary.geometric_mean is not None:
         rows.add_row("geometric mean", duration(summary.geometric_mean, digits=3))
-    rows.add_row("time", f"{duration(seconds)}, all instances {duration(summary.seconds)}")
+    rows.add_row("time", f"{duration(seconds)}, instances add up to {duration(summary.seconds)}")
     if summary.reused is not None:
         rows.add_row(
             "reused",
