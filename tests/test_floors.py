@@ -10,17 +10,18 @@ import pytest
 ROOT = Path(__file__).parent.parent / "src" / "ivan"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "verdict", "digest", "deadline"),
+    ("errors", "verdict", "digest", "deadline", "process", "report"),
     ("partner",),
     ("network", "vnnlib", "proof", "options", "vnncomp"),
     ("spec",),
-    ("problem",),
+    ("answer", "problem"),
     ("bounds",),
     ("lp", "attack"),
     ("search", "store"),
     ("incremental",),
     ("memory", "outcome", "doctor"),
     ("verification", "compaction", "pictures"),
+    ("batch",),
     ("cli", "pytest_plugin"),
     ("__main__",),
 )

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 import time
 
+MARGIN = 0.15
+"""Seconds before an answer is due at which the search for it stops, so that the answer stands in time."""
+
 
 class OutOfTime(Exception):  # noqa: N818 - not an error: the expected end of a run that is not decided in time
     """The deadline passed in the middle of a computation."""
@@ -26,6 +29,13 @@ class Deadline:
     def after(cls, seconds: float | None) -> Deadline:
         """That many seconds from now; None for no limit."""
         return cls() if seconds is None else cls(time.monotonic() + seconds)
+
+    @classmethod
+    def of_search(cls, start: float, timeout: float | None) -> Deadline:
+        """When a search must stop for its answer to stand `timeout` seconds after `start`; None for no limit."""
+        if timeout is None:
+            return cls()
+        return cls(start + (timeout - MARGIN if timeout > 4 * MARGIN else 0.75 * timeout))
 
     def cancel(self) -> None:
         """Ends everything that watches this deadline, now."""

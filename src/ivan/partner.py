@@ -99,7 +99,7 @@ def _run(work: Work[Found], connection: Connection, parent: int) -> None:
     """In the new process: works, sends, and ends without ever returning to the program it was forked from."""
     code = 1
     try:
-        _die_with_parent()
+        die_with_parent()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
@@ -113,7 +113,7 @@ def _run(work: Work[Found], connection: Connection, parent: int) -> None:
         os._exit(code)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """On Linux: the kernel kills this process when the other one ends, however it ends."""
     if sys.platform.startswith("linux"):
         with contextlib.suppress(OSError, AttributeError):

@@ -47,6 +47,13 @@ def no_nan(_: click.Context, parameter: click.Parameter, value: float | None) ->
     return value
 
 
+def finite(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """Ranges let infinity pass, too."""
+    if value is not None and math.isinf(value):
+        raise click.BadParameter("a finite number is expected", param=parameter)
+    return no_nan(context, parameter, value)
+
+
 def exact_number(context: click.Context, parameter: click.Parameter, value: str | None) -> Fraction | None:
     """An exact number: 0.03, 1e-3 or 8/255."""
     return None if value is None else _exact([value], context, parameter)[0]

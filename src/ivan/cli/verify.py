@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from ivan.cli.progress import Talk
     from ivan.outcome import Outcome
 
-MARGIN = 0.15
-"""Seconds before the deadline at which the search stops, so that the answer stands in time."""
-
 LAST_WORD = 0.08
 """Seconds before the deadline at which an answer is printed at the latest, whatever is still running."""
 
@@ -133,7 +130,7 @@ def verify(
     from ivan.verdict import Verdict
 
     due = math.inf if timeout is None else started + timeout
-    deadline = Deadline(due - MARGIN if timeout is None or timeout > 4 * MARGIN else started + 0.75 * timeout)
+    deadline = Deadline.of_search(started, timeout)
     talker: Talk | None = None
 
     def clear() -> None:
@@ -146,7 +143,7 @@ def verify(
 
     # Watched from here on: the imports alone may outlast a short deadline.
     with Watch(due - LAST_WORD, deadline, give_up, clear) as watch:
-        from ivan.cli.answer import answer, assignment
+        from ivan.answer import answer, assignment
         from ivan.cli.progress import talk
         from ivan.options import Options
         from ivan.verification import verify as decide

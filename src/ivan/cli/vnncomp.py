@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ivan.cli.answer import assignment
+from ivan.answer import assignment
 from ivan.cli.output import check_target, write_file
 from ivan.cli.parameters import FILE, FOLDER, knob_option, no_nan, quiet_option
-from ivan.cli.verify import LAST_WORD, MARGIN
+from ivan.cli.verify import LAST_WORD
 from ivan.errors import InputError
 from ivan.vnncomp import SCRIPTS, present, scripts, single
 
@@ -113,7 +113,7 @@ def run(
     from ivan.verdict import Verdict
 
     usable = max(0.75 * timeout, timeout - RESERVE)
-    deadline = Deadline(started + max(0.75 * usable, usable - MARGIN))
+    deadline = Deadline.of_search(started, usable)
 
     def write(text: str) -> None:
         write_file(target, f"{text}\n")
