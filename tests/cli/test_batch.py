@@ -14,11 +14,15 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from tests.batch.lists import verdicts
+from tests.batch.lists import listing, plain, verdicts
 from tests.cli.process import IVAN, run, run_on_terminal
 from tests.cli.shell import Shell
 from tests.questions import HARD, nudged, small
 from tests.test_imports import command, loaded
+
+from ivan.batch.results import Result
+from ivan.batch.run import Running
+from ivan.cli.batch_progress import LiveTable
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and pseudo-terminals are those of POSIX")
 
@@ -228,6 +232,19 @@ def test_a_terminal_shows_a_live_table_that_is_gone_in_the_end(bench: Path) -> N
         ["error", "1"],
     ]
     assert done.out.count("\x1b[?25l") <= done.out.count("\x1b[?25h")  # the cursor is there again
+
+
+def test_the_time_that_is_left_is_estimated_from_what_is_done(bench: Path) -> None:
+    listed = listing(bench, *plain(("a", "b", "c", "d", "e")))
+    table = LiveTable(verbose=False)
+    table.began(listed, [], 2)
+    now = time.monotonic()
+    running = [Running(instance, now - 3) for instance in listed.instances[2:4]]
+    assert table._left(running, now) is None
+    for instance, seconds in zip(listed.instances[:2], (4.0, 6.0), strict=True):
+        table.finished(Result(instance, "unsat", seconds))
+    assert table._left(running, now) == pytest.approx((5 + 2 * (5 - 3)) / 2)  # one waits, two go on for 2 s each
+    assert table._left(running, now + 60) == pytest.approx(5 / 2)
 
 
 @posix

@@ -11,6 +11,7 @@ import click
 
 from ivan.cli.output import check_target, print_answer, write_file
 from ivan.cli.parameters import finite, knob_option
+from ivan.options import knob
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +61,13 @@ if TYPE_CHECKING:
 @click.option(
     "--plot", type=click.Path(path_type=Path), metavar="FILE.svg|html", help="Draw a cactus plot; html has all rows."
 )
-@knob_option("threads", int, metavar="N")
+@click.option(
+    "--threads",
+    type=click.IntRange(0, knob("threads")["maximum"]),
+    default=0,
+    metavar="N",
+    help="Threads of every search; by default the processors divided by the jobs.",
+)
 @knob_option("seed", int, metavar="N")
 @knob_option("compact", float, metavar="SHARE")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but the summary and errors.")
