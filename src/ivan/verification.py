@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from os import PathLike, fspath
 from typing import Any
 
@@ -296,10 +297,12 @@ class _Verification:
         assert self._memory is not None
         with self._phase("store"):
             own = self._memory.own_proof()
-        if own is not None:
+            kinds = self._memory.relatives()
+            first = next(kinds, None) if own is None else None
+        if first is None:
             return own
         with self._phase("choose"):
-            chosen = (choose(self._problem, kin, self._deadline) for kin in self._memory.relatives())
+            chosen = (choose(self._problem, kin, self._deadline) for kin in chain([first], kinds))
             return next((base for base in chosen if base is not None), None)
 
     def _reused(self, chosen: Base | None) -> Reused | None:
