@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from os import PathLike, fspath
 from typing import Any
 
@@ -249,11 +250,18 @@ class _Verification:
         assert memory is not None
         with self._phase("store"):
             own = memory.own()
+            kinds = memory.relatives()
+            first = next(kinds, None) if own is None else None
         if own is not None:
             return own
-        with self._phase("choose"):
-            chosen = (choose(self._problem, kind, self._deadline) for kind in memory.relatives())
-            return next((base for base in chosen if base is not None), None) or memory.kindred()
+        if first is not None:
+            with self._phase("choose"):
+                chosen = (choose(self._problem, kind, self._deadline) for kind in chain([first], kinds))
+                found = next((base for base in chosen if base is not None), None)
+            if found is not None:
+                return found
+        with self._phase("store"):
+            return memory.kindred()
 
     def _reused(self, chosen: Base | None) -> Reused | None:
         """A stored proof, replayed."""

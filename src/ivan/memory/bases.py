@@ -81,8 +81,11 @@ class Bases:
 
         First those of the same architecture, then those of which this one is the same with fewer units, then all
         others. Of each kind the version whose weights are nearest comes first, and where none are kept the newest.
+        Nothing where no other version has one.
         """
-        found = self._guarded(self._others) or []
+        found = self._guarded(self._others)
+        if not found:
+            return
         alike = [entry for entry in found if self._same_architecture(entry[1])]
         apart = [self._distance(record) if len(alike) > 1 else np.inf for _, record in alike]
         yield self._by_distance([(d, run, record, None) for d, (run, record) in zip(apart, alike, strict=True)])
