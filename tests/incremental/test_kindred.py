@@ -38,7 +38,6 @@ from ivan.errors import ProofError
 from ivan.incremental import kindred
 from ivan.incremental import transplant as transplanting
 from ivan.incremental.clip import clip
-from ivan.incremental.effectiveness import children
 from ivan.incremental.kindred import counterparts, hull, kin, overlap
 from ivan.incremental.reuse import reuse
 from ivan.incremental.transplant import transplant
@@ -186,7 +185,7 @@ def test_on_a_part_of_the_box_only_its_leaves_are_left(side):
     """The part ends where the first split cuts, so that the other child holds no more than a face of it."""
     _, problem, proof = split_proof(np.random.default_rng(3))
     tree, [box] = proof.tree, problem.regions
-    child = int(children(tree)[0, side])
+    child = int(tree.children[0, side])
     end = "lower" if side == Side.ABOVE else "upper"
     moved_end = getattr(box, end).copy()
     moved_end[tree.unit[child]] = tree.at[child]

@@ -29,7 +29,7 @@ from tests.incremental.test_reuse import perturbed, proved
 
 from ivan.bounds.replay import check_fit, replay
 from ivan.deadline import NEVER
-from ivan.incremental.effectiveness import children, improvements
+from ivan.incremental.effectiveness import improvements
 from ivan.incremental.prune import prune
 from ivan.incremental.reorder import experience_of
 from ivan.incremental.reuse import reuse
@@ -72,7 +72,7 @@ def test_improvements_are_those_of_the_worse_child_relative_to_the_root():
     for node in (0, 1):
         builder.split(*(np.array([v]) for v in (node, Kind.INPUT, 0, 0, 0.5, 0)))
     tree = replace(builder.snapshot(), bound=np.array([-4.0, -3.0, 1.0, np.inf, -1.0]))
-    np.testing.assert_array_equal(children(tree), [[1, 2], [3, 4], [-1, -1], [-1, -1], [-1, -1]])
+    np.testing.assert_array_equal(tree.children, [[1, 2], [3, 4], [-1, -1], [-1, -1], [-1, -1]])
     np.testing.assert_array_equal(improvements(tree), [0.25, 0.5, np.nan, np.nan, np.nan])
 
 
@@ -200,7 +200,7 @@ def test_experience_is_the_mean_improvement_of_each_decision(kind, seed):
     tree, gained = proof.tree, improvements(proof.tree)
     experience = experience_of(tree, problem.network, 0.5, 0.0)
     seen: dict[tuple[int, int, int], list[float]] = {}
-    for node, (below, _) in enumerate(children(tree)):
+    for node, (below, _) in enumerate(tree.children):
         if below >= 0 and not np.isnan(gained[node]):
             seen.setdefault((tree.kind[below], tree.layer[below], tree.unit[below]), []).append(gained[node])
     for (kind_, layer, unit), values in seen.items():

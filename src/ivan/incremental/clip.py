@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ivan.incremental.effectiveness import children
 from ivan.incremental.standing import Standing, boxes
 from ivan.problem import Region
 from ivan.proof import Kind, Proof, Side, State
@@ -23,7 +22,7 @@ def clip(proof: Proof, regions: tuple[Region, ...]) -> Proof:
         regions: of the problem at hand.
     """
     tree = proof.tree
-    below = children(tree)[:, Side.BELOW]
+    below = tree.children[:, Side.BELOW]
     split = np.flatnonzero(tree.state == State.SPLIT)
     split = split[tree.kind[below[split]] == Kind.INPUT]
     if not len(split):
@@ -35,7 +34,7 @@ def clip(proof: Proof, regions: tuple[Region, ...]) -> Proof:
     above, beneath = at <= low[split, column], at >= high[split, column]
     dropped, heir = np.zeros(len(tree), bool), np.full(len(tree), -1)
     dropped[split] = above | beneath
-    heir[split] = children(tree)[split, np.where(above, Side.ABOVE, Side.BELOW)]
+    heir[split] = tree.children[split, np.where(above, Side.ABOVE, Side.BELOW)]
     if not dropped.any():
         return proof
     standing = Standing(tree, dropped, heir)

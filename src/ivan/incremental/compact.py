@@ -27,7 +27,6 @@ from ivan.bounds.enclosure import Enclosure, from_known
 from ivan.bounds.objective import Rows
 from ivan.bounds.replay import Recipe, Shrunk, anchors, batch_size
 from ivan.deadline import NEVER, Deadline, OutOfTime
-from ivan.incremental.effectiveness import children
 from ivan.problem import Problem
 from ivan.proof import ByNode, Certificates, Proof, Refresh, SpecTree, State
 from ivan.proof.tree import COLUMNS
@@ -158,7 +157,7 @@ class _Round:
         self._problem, self._proof, self._nodes = problem, proof, nodes
         self._rows, self._ascent, self._deadline = rows, ascent, deadline
         self._columns = {name: getattr(tree, name) for name in COLUMNS}
-        self._below, self._claims_of = children(tree), ByNode(proof.certificates, len(tree))
+        self._below, self._claims_of = tree.children, ByNode(proof.certificates, len(tree))
         # a node gets bounds of its own where its leaves had
         self._refresh = tree.refresh.copy()
         own = nodes[tree.refresh[nodes] == Refresh.NONE]

@@ -20,17 +20,9 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 
-def children(tree: SpecTree) -> Index:
-    """(N, 2) rows of both children of split nodes; -1 for leaves."""
-    result = np.full((len(tree), 2), -1)
-    inner = np.flatnonzero(tree.parent >= 0)
-    result[tree.parent[inner], tree.side[inner]] = inner
-    return result
-
-
 def improvements(tree: SpecTree) -> Array:
     """(N,) how far each split raised the bound, relative to the bound of its region's root; NaN where none is known."""
-    below = children(tree)
+    below = tree.children
     split = np.flatnonzero(tree.state == State.SPLIT)
     result = np.full(len(tree), np.nan)
     if not len(split):

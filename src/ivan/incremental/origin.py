@@ -15,7 +15,6 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.incremental.effectiveness import children
 from ivan.proof import ByNode, Kind, Proof, Ragged, SpecTree, State, ranges
 
 Index = NDArray[np.int64]
@@ -61,7 +60,7 @@ def origins(proof: Proof, base: Proof | None) -> NDArray[np.int8]:
 def counterparts(tree: SpecTree, base: SpecTree) -> Index:
     """(N,) the base's node with the same splits on its way from the root of the same region; -1 where there is none."""
     place = np.full(len(tree), -1)
-    below = children(base)
+    below = base.children
     roots, *levels = _levels(tree)
     common = roots[: np.count_nonzero(base.kind == Kind.ROOT)]  # row r is the root of region r
     place[common] = common

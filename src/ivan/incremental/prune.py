@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.incremental.effectiveness import children, improvements
+from ivan.incremental.effectiveness import improvements
 from ivan.incremental.standing import Standing, boxes
 from ivan.problem import Region
 from ivan.proof import Kind, Proof, Side, SpecTree
@@ -33,7 +33,7 @@ def prune(proof: Proof, regions: tuple[Region, ...], theta: float) -> Proof:
         weak = improvements(tree) < theta  # NaN is not: a split that nothing is known of stays
     if not weak.any():
         return proof
-    below = children(tree)
+    below = tree.children
     with np.errstate(invalid="ignore"):
         worse = below[np.arange(len(tree)), np.argmin(np.nan_to_num(tree.bound[below], nan=-np.inf), axis=1)]
     standing = Standing(tree, weak, worse)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.incremental.effectiveness import children, improvements
+from ivan.incremental.effectiveness import improvements
 from ivan.network.layers import Network
 from ivan.proof import Kind, SpecTree
 from ivan.search.experience import Experience
@@ -23,7 +23,7 @@ def experience_of(tree: SpecTree, network: Network, alpha: float, theta: float) 
     gained = improvements(tree)
     split = np.flatnonzero(~np.isnan(gained))
     # what a node was split on stands with its children
-    first = children(tree)[split, 0]
+    first = tree.children[split, 0]
     kind, layer, unit = tree.kind[first], tree.layer[first], tree.unit[first]
 
     def mean(chosen: NDArray[np.bool_], size: int) -> NDArray[np.float64]:

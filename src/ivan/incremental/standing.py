@@ -12,7 +12,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.incremental.effectiveness import children
 from ivan.problem import Region
 from ivan.proof import Kind, Proof, Refinements, Refresh, Side, SpecTree, State
 from ivan.proof.tree import COLUMNS
@@ -39,7 +38,7 @@ class Standing:
 
     def __init__(self, tree: SpecTree, dropped: NDArray[np.bool_], heir: Index) -> None:
         self._tree = tree
-        below = children(tree)
+        below = tree.children
         self.place = np.full(len(tree), -1)
         levels, content = [], []
         current = np.flatnonzero(tree.parent < 0)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ivan.bounds.replay import check_fit
-from ivan.incremental.effectiveness import children
 from ivan.incremental.matching import Matching, match
 from ivan.incremental.standing import Standing
 from ivan.network.compare import stored_arrays
@@ -66,7 +65,7 @@ def translate(problem: Problem, proof: Proof, ancestor: Ancestor) -> Proof:
     """
     place = ancestor.matching.place
     check_fit(replace(problem, network=ancestor.network), proof)
-    tree, below = proof.tree, children(proof.tree)
+    tree, below = proof.tree, proof.tree.children
     gone = np.zeros(len(tree), bool)  # splits of units that are, as their children tell
     split = np.flatnonzero(tree.state == State.SPLIT)
     first = below[split, 0]

@@ -13,7 +13,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.incremental.effectiveness import children
 from ivan.incremental.origin import Origin
 from ivan.proof import SpecTree, State
 
@@ -91,7 +90,7 @@ class Picture:
         nodes = 2 * leaves - 1  # at and below: every split has two sides
         place = np.zeros(len(tree), np.int64)
         place[levels[0]] = np.cumsum(nodes[levels[0]]) - nodes[levels[0]]
-        below = children(tree)
+        below = tree.children
         for level in levels[:-1]:
             first, second = below[level[tree.state[level] == State.SPLIT]].T
             place[first] = place[tree.parent[first]] + 1

@@ -132,6 +132,14 @@ class SpecTree:
         state[leaves] = State.OPEN
         return replace(self, state=state)
 
+    @property
+    def children(self) -> NDArray[np.int64]:
+        """(N, 2) rows of both children of split nodes, below and above; -1 for leaves."""
+        result = np.full((len(self), 2), -1)
+        inner = np.flatnonzero(self.parent >= 0)
+        result[self.parent[inner], self.side[inner]] = inner
+        return result
+
     def depth(self) -> NDArray[np.int32]:
         """(N,) number of splits above each node."""
         depth = np.zeros(len(self), np.int32)
