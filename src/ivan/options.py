@@ -42,7 +42,7 @@ class Options:
         proof=True,
     )
     compact: float = _knob(
-        0.5,
+        1.0,
         "Time spent after the answer on making the stored proof cheaper to replay, as a share of the solving time; "
         "0 for none.",
         minimum=0.0,
