@@ -59,3 +59,8 @@ def test_with_a_store_a_dense_model_loads_no_solver_and_no_widgets(here: Path) -
     assert not used & {"scipy", "rich", "highspy"}
     again = loaded(command("verify", "model.onnx", "holds.vnnlib", "--store", "proofs.sqlite"), here)
     assert not again & {"scipy", "rich", "highspy", "alembic"}
+
+
+def test_comparing_models_loads_no_database_no_solver_and_no_runtime(here: Path) -> None:
+    used = loaded(command("model", "diff", "model.onnx", "model.onnx"), here)
+    assert used == {"click", "numpy", "onnx", "rich"}

@@ -23,6 +23,7 @@ from ivan.errors import IvanError, PropertyError
 _COMMANDS = {
     "verify": ("ivan.cli.verify", "verify", "Decide whether some input of a model violates a property."),
     "cache": ("ivan.cli.cache", "cache", "Look at the stored proofs, or delete them."),
+    "model": ("ivan.cli.model", "model", "Tell what changed from one version of a model to the next."),
 }
 """Every subcommand: module, attribute, and the line that `ivan --help` shows without importing it."""
 

@@ -27,20 +27,21 @@ def same_architecture(a: Network, b: Network) -> bool:
 
 def weights(network: Network) -> Array:
     """All numbers of the network that a digest of it sees, in one vector."""
-    parts = list(_numbers([layer.affine.describe() for layer in network.layers]))
-    parts.extend(_numbers(network.output.describe()))
+    parts = [part.ravel() for layer in network.layers for part in numbers(layer.affine.describe())]
+    parts.extend(part.ravel() for part in numbers(network.output.describe()))
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def _numbers(value: Digestible) -> Iterator[Array]:
+def numbers(value: Digestible) -> Iterator[Array]:
+    """All floats in what a digest is taken over, in order, array by array."""
     if isinstance(value, np.ndarray):
         if value.dtype.kind == "f":
-            yield value.astype(np.float64).ravel()
+            yield value.astype(np.float64)
     elif isinstance(value, float):
         yield np.array([value])
     elif value is not None and not isinstance(value, str | bytes | int):
         for item in value:
-            yield from _numbers(item)
+            yield from numbers(item)
 
 
 def weight_distance(a: Network, b: Network) -> float:
