@@ -1,4 +1,4 @@
-"""`ivan model`: what is in a model file, and what changed from one version to the next.
+"""`ivan model`: what changed from one version of a model to the next.
 
 Tables and JSON go to stdout, talk to stderr.
 """
@@ -38,8 +38,8 @@ def diff(old: str, new: str, asked: str | None, boxes: int | None, seed: int, re
     """Tell how the model NEW differs from the model OLD; either may be gzipped.
 
     Layer by layer: the structure, how many weights changed and by how much. With a property, rigorous bounds on
-    the new outputs minus the old ones, for every input of its regions: layers of the same structure are bounded by
-    their differences, which is far tighter than bounds on both models by themselves, shown beside them.
+    the new outputs minus the old ones, for every input of its regions: models of the same structure are bounded by
+    their differences layer by layer, which for small changes is far tighter than bounds on each by itself.
 
     \b
     ivan model diff model.onnx model-int8.onnx
