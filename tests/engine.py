@@ -18,6 +18,7 @@ import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
 from tests import models
+from tests.questions import nudged
 
 from ivan.bounds.backward import Forms
 from ivan.bounds.certify import certify
@@ -129,6 +130,37 @@ EXACT: dict[str, Callable[[Rng], Network]] = {"dense": dense, "residual": residu
 NETWORKS: dict[str, Callable[[Rng], Network]] = EXACT | {
     f"onnx {name}": (lambda rng, build=build: from_onnx(build(rng))) for name, build in models.ALL.items()
 }
+
+
+def perturbed(rng: Rng, network: Network, share: float) -> Network:
+    """The same architecture with every number moved at random by about this share of itself; 0 moves none."""
+
+    def moved(array: Array) -> Array:
+        return array * (1.0 + share * rng.standard_normal(array.shape))
+
+    def of(affine: Affine) -> Affine:
+        terms: dict[int, Any] = {}
+        for source, linear in affine.terms:
+            if isinstance(linear, Dense):
+                terms[source] = Dense(moved(linear.weight), linear.before, linear.after)
+            elif isinstance(linear, Convolution):
+                geometry = (linear.input_shape, linear.strides, linear.pads, linear.dilations, linear.groups)
+                terms[source] = Convolution(moved(linear.kernel), *geometry)
+            else:
+                terms[source] = linear
+        return Affine(affine.size, terms, tuple((linear, moved(vector)) for linear, vector in affine.constants))
+
+    layers = tuple(Layer(of(layer.affine), layer.activation, layer.name) for layer in network.layers)
+    return Network(layers, network.input_shape, of(network.output), "perturbed", network.precision)
+
+
+def versions(rng: Rng, kind: str, share: float) -> tuple[Network, Network]:
+    """A network of `NETWORKS` and another version of it, all numbers of its file moved."""
+    if kind in EXACT:
+        network = EXACT[kind](rng)
+        return network, perturbed(rng, network, share)
+    data = models.ALL[kind.removeprefix("onnx ")](rng)
+    return from_onnx(data), from_onnx(nudged(data, share, int(rng.integers(2**32))))
 
 
 # Problems

@@ -65,3 +65,8 @@ def test_drawing_a_stored_proof_reads_no_model(here: Path) -> None:
     loaded(command("verify", "model.onnx", "holds.vnnlib", "--store", "proofs.sqlite"), here)
     drawn = loaded(command("tree", "--store", "proofs.sqlite", "--html", "a.html", "--svg", "a.svg"), here)
     assert drawn == {"click", "numpy", "sqlalchemy"}
+
+
+def test_comparing_models_loads_no_database_no_solver_and_no_runtime(here: Path) -> None:
+    used = loaded(command("model", "diff", "model.onnx", "model.onnx"), here)
+    assert used == {"click", "numpy", "onnx", "rich"}

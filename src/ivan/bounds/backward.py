@@ -18,9 +18,9 @@ Source: Zhang et al., CROWN, NeurIPS 2018; Wang et al., beta-CROWN, NeurIPS 2021
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
+T = TypeVar("T")
 
 CHUNK = 1 << 15
 """Numbers in one layer's coefficients per chunk of rows. Measured: larger chunks leave the cache, and their temporaries
@@ -115,8 +116,13 @@ class Forms:
 
 def consumers(network: Network) -> int:
     """Most affine maps that read one source: how many products are added into one coefficient at most."""
+    return most_readers([*(layer.affine for layer in network.layers), network.output])
+
+
+def most_readers(maps: Iterable[Affine]) -> int:
+    """Most of the maps that read one source."""
     counts: dict[int, int] = {}
-    for affine in (*(layer.affine for layer in network.layers), network.output):
+    for affine in maps:
         for source, _ in affine.terms:
             counts[source] = counts.get(source, 0) + 1
     return max(counts.values(), default=0)
@@ -191,7 +197,7 @@ def sweep(enclosure: Enclosure, rows: Rows, advice: Advice | None = None) -> For
                 product = np.where(multiplier == 0.0, 0.0, multiplier * used)
                 constant = constant + product.sum(axis=1)
                 error = error + gamma(layer.size + 2) * np.abs(product).sum(axis=1)
-            constant, error = _through(layer.affine, a, of(enclosure.rounding[k - 1]), coefficients, constant, error)
+            constant, error = through(layer.affine, a, of(enclosure.rounding[k - 1]), coefficients, constant, error)
         slopes = coefficients.get(0)
         if slopes is None:
             slopes = np.zeros((len(owner), enclosure.network.inputs))
@@ -203,10 +209,19 @@ def sweep(enclosure: Enclosure, rows: Rows, advice: Advice | None = None) -> For
     return Forms(slopes, constant, error, np.where(np.isnan(bound), -np.inf, bound))
 
 
-def _through(
+def through(
     affine: Affine, a: Array, rounding: Array, coefficients: dict[int, Array], constant: Array, error: Array
 ) -> tuple[Array, Array]:
-    """Replaces coefficients on pre-activations by coefficients on the sources; returns constant and error."""
+    """Replaces coefficients on pre-activations by coefficients on the sources; returns constant and error.
+
+    Args:
+        affine: what the pre-activations are.
+        a: (R, size) their coefficients.
+        rounding: (R, size), or (1, size) for all rows alike, see `rounding_of`.
+        coefficients: per source, (R, n); gains what goes through the map.
+        constant: (R,).
+        error: (R,).
+    """
     constant = constant + a @ affine.constant
     error = (
         error
@@ -265,8 +280,7 @@ def bound_rows(
         rows = Rows(owner[part], coefficients, base[part], uncertainty[part])
         return sweep(enclosure, rows, None if advice is None else advice(part)).bound
 
-    width = _widest(enclosure.network)
-    return np.concatenate(map_chunks(one, _chunks(len(owner), enclosure.network, owner), width))
+    return np.concatenate(in_chunks(one, enclosure.network, len(owner), owner))
 
 
 def bound_outputs(
@@ -294,18 +308,22 @@ def bound_outputs(
         coefficients: dict[int, Array] = {}
         with np.errstate(over="ignore", invalid="ignore"):
             constant, error = -row.d, row.uncertainty(enclosure.reach[-1][rows], enclosure.reach[0][rows])
-            constant, error = _through(output, row.C, enclosure.rounding[-1][rows], coefficients, constant, error)
+            constant, error = through(output, row.C, enclosure.rounding[-1][rows], coefficients, constant, error)
             if row.D is not None:
                 coefficients[0] = coefficients[0] + row.D if 0 in coefficients else row.D.copy()
         chosen = None if advice is None else advice.take(part)
         return sweep(enclosure, Rows(rows, coefficients, constant, error), chosen)
 
-    width = _widest(enclosure.network)
-    return Forms.concatenate(map_chunks(one, _chunks(len(owner), enclosure.network), width))
+    return Forms.concatenate(in_chunks(one, enclosure.network, len(owner)))
 
 
 FEWEST_ROWS = 16
 """Rows per chunk at least, however wide the network: a matrix product of fewer wastes the processor."""
+
+
+def in_chunks(task: Callable[[slice], T], network: Network, count: int, owner: Index | None = None) -> list[T]:
+    """What `task` makes of each part of so many rows of one network, in order."""
+    return map_chunks(task, _chunks(count, network, owner), _widest(network))
 
 
 def _widest(network: Network) -> int:

@@ -153,16 +153,20 @@ def _append(result: Enclosure, k: int, low: Array, high: Array) -> None:
     result.intervals.append((low, high))
     result.unstable.append(unstable_units(layer.activation, low, high))
     with np.errstate(over="ignore", invalid="ignore"):
-        lines = layer.activation.lines(low, high)
-        more = 2.0 * gamma(layer.size)
-        lower = lines.lower_intercept
-        lines = Lines(
-            lines.lower_slope,
-            None if lower is None else lower - more * np.abs(lower),
-            lines.upper_slope,
-            lines.upper_intercept + more * np.abs(lines.upper_intercept),
-        )
+        lines = inflated(layer.activation.lines(low, high))
     result.lines.append(lines)
+
+
+def inflated(lines: Lines) -> Lines:
+    """Lines (B, n) whose intercepts also absorb the rounding of summing them."""
+    more = 2.0 * gamma(lines.upper_slope.shape[-1])
+    lower, upper = lines.lower_intercept, lines.upper_intercept
+    return Lines(
+        lines.lower_slope,
+        None if lower is None else lower - more * np.abs(lower),
+        lines.upper_slope,
+        upper + more * np.abs(upper),
+    )
 
 
 def unstable_units(activation: Activation, low: Array, high: Array) -> NDArray[np.bool_]:

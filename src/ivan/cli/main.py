@@ -25,7 +25,7 @@ _COMMANDS = {
     "batch": ("ivan.cli.batch", "batch", "Verify all instances of a list."),
     "cache": ("ivan.cli.cache", "cache", "Look at the stored proofs, or delete them."),
     "tree": ("ivan.cli.tree", "tree", "Draw a stored proof: as text, as a page, for papers."),
-    "model": ("ivan.cli.model", "model", "Look at a model."),
+    "model": ("ivan.cli.model", "model", "Look at a model, or at what changed between two."),
     "spec": ("ivan.cli.spec", "spec", "Write properties of a common kind as VNN-LIB."),
     "vnncomp": ("ivan.cli.vnncomp", "vnncomp", "What the scripts of VNN-COMP call, and these scripts."),
     "completion": ("ivan.cli.completion", "completion", "Print what teaches a shell to complete commands."),

@@ -17,7 +17,7 @@ def table(*headings: str) -> Table:
     result = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in headings:
         # Where a terminal is too narrow the names fold, down to this width; nothing is cut.
-        name = heading in ("", "property", "network")
+        name = heading in ("", "property", "network", "layer", "structure")
         result.add_column(heading, overflow="fold", no_wrap=not name, min_width=12 if name else None)
     return result
 

@@ -6,6 +6,7 @@ from ivan.network.linear.compositions import Product, Sum, add, compose
 from ivan.network.linear.convolution import Convolution
 from ivan.network.linear.dense import Dense
 from ivan.network.linear.diagonal import Diagonal
+from ivan.network.linear.difference import exact_difference, negative, subtract
 from ivan.network.linear.selection import Selection
 from ivan.network.linear.sparse import Sparse
 
@@ -23,4 +24,7 @@ __all__ = [
     "Sum",
     "add",
     "compose",
+    "exact_difference",
+    "negative",
+    "subtract",
 ]
