@@ -9,7 +9,7 @@ from ivan.bounds import parallel
 from ivan.bounds.replay import check_fit
 from ivan.deadline import Deadline
 from ivan.errors import InputError, StoreError
-from ivan.incremental.compact import compact, replay_cost
+from ivan.incremental.compact import compact
 from ivan.memory import Memory
 from ivan.memory.stored import Warn
 from ivan.network.onnx_reader import read_model
@@ -72,6 +72,6 @@ def compact_stored(store: ProofStore, model: str, query: str, deadline: Deadline
     return Done(
         base.run.id,
         (len(old.leaves), len(new.leaves)),
-        (replay_cost(old), replay_cost(new)),
+        (old.replay_cost, new.replay_cost),
         found.finished,
     )

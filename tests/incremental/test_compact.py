@@ -25,7 +25,7 @@ from tests.incremental.test_reuse import proved
 
 from ivan.bounds.replay import check_fit, replay
 from ivan.incremental import compact as module
-from ivan.incremental.compact import Counts, compact, replay_cost
+from ivan.incremental.compact import Counts, compact
 from ivan.problem import Problem
 from ivan.proof import Certificates, Kind, Proof, State, TreeBuilder
 
@@ -88,7 +88,7 @@ def test_a_compacted_proof_proves_the_same_with_fewer_leaves(seed, by_units):
     assert found.finished
     assert found.counts.joined > 0
     assert len(found.proof.tree.leaves) == len(proof.tree.leaves) - found.counts.joined
-    assert replay_cost(found.proof.tree) < replay_cost(proof.tree)
+    assert found.proof.tree.replay_cost < proof.tree.replay_cost
     assert_proves(problem, found.proof)
 
 
@@ -150,7 +150,7 @@ def test_leaves_that_can_do_with_their_parents_bounds_share_them(monkeypatch):
     found = compact(problem, proof)
     assert found.counts.joined == 0
     assert found.counts.shared > 0
-    assert replay_cost(found.proof.tree) < replay_cost(proof.tree)
+    assert found.proof.tree.replay_cost < proof.tree.replay_cost
     assert_proves(problem, found.proof)
 
 

@@ -79,6 +79,7 @@ def test_an_update_that_breaks_the_property_is_found_out_before_the_replay(monke
     # each case asks whether C y is small: far along -C it is
     shift = -1e3 * np.sum([case.C[0] for case in problem.cases], axis=0)
     broken = Network(old.layers, old.input_shape, old.output.plus_constant(shift), "broken", old.precision)
+    monkeypatch.setattr("ivan.incremental.reuse.WORTH_PURSUIT", 0)
     monkeypatch.setattr("ivan.incremental.reuse.replay", None)
     reused = reuse(build_problem(problem.query, broken), proof, deployed(broken), NEVER)
     assert reused.witness is not None

@@ -201,9 +201,11 @@ def sweep(enclosure: Enclosure, rows: Rows, advice: Advice | None = None) -> For
         slopes = coefficients.get(0)
         if slopes is None:
             slopes = np.zeros((len(owner), enclosure.network.inputs))
+        box = (enclosure.lower, enclosure.upper, enclosure.reach[0])
+        lower, upper, reach = (table[:1] if enclosure.one_box else of(table) for table in box)
         positive, negative = np.maximum(slopes, 0.0), np.minimum(slopes, 0.0)
-        minimum = dot(positive, of(enclosure.lower)) + dot(negative, of(enclosure.upper))
-        lost = dot(positive - negative, of(enclosure.reach[0]))
+        minimum = dot(positive, lower) + dot(negative, upper)
+        lost = dot(positive - negative, reach)
         total = minimum + constant
         bound = down(total, error + gamma(enclosure.network.inputs + 4) * lost + 4.0 * UNIT * np.abs(constant))
     return Forms(slopes, constant, error, np.where(np.isnan(bound), -np.inf, bound))

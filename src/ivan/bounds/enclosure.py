@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,15 @@ class Enclosure:
 
     def __len__(self) -> int:
         return len(self.lower)
+
+    @cached_property
+    def one_box(self) -> bool:
+        """True when all domains have the same box, as where units are split."""
+        return bool(
+            len(self)
+            and np.array_equal(self.lower[1:], self.lower[:-1])
+            and np.array_equal(self.upper[1:], self.upper[:-1])
+        )
 
     @property
     def domains(self) -> Domains:

@@ -81,11 +81,6 @@ class Compacted:
     finished: bool
 
 
-def replay_cost(tree: SpecTree) -> int:
-    """Nodes whose bounds a replay computes anew."""
-    return int(np.count_nonzero(tree.refresh != Refresh.NONE))
-
-
 def compact(
     problem: Problem,
     proof: Proof,

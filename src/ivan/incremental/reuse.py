@@ -29,6 +29,9 @@ from ivan.proof import Certificates, Proof, Witness
 from ivan.search.candidates import Candidates
 from ivan.search.terms import Seed
 
+WORTH_PURSUIT = 1000
+"""Nodes that a replay bounds from which a batch of gradient descents comes first; a shorter replay is over sooner."""
+
 
 @dataclass(frozen=True)
 class Reused:
@@ -59,9 +62,9 @@ def reuse(
 ) -> Reused:
     """Makes the seed of a search out of an old proof.
 
-    A batch of gradient descents comes first, and where a certificate fails, the corner that minimises its bound is
-    tried as a counterexample at once: an update that breaks the property is often found out long before the replay is
-    through.
+    Before a long replay comes a batch of gradient descents, and where a certificate fails, the corner that minimises
+    its bound is tried as a counterexample at once: an update that breaks the property is often found out long before
+    the replay is through.
 
     Args:
         problem: the problem.
@@ -90,7 +93,7 @@ def reuse(
         return Reused(seed, leaves, 0, complete=not len(seed.leaf))
     candidates = Candidates(problem, run, deadline)
 
-    if len(problem.cases):
+    if len(problem.cases) and proof.tree.replay_cost >= WORTH_PURSUIT:
         candidates.pursue(Model(problem.network), np.arange(len(problem.cases)))
         if candidates.witness is not None:
             return Reused(_open(problem, proof), leaves, 0, complete=False, witness=candidates.witness)

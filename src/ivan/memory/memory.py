@@ -17,7 +17,7 @@ import ivan
 from ivan.deadline import Deadline
 from ivan.errors import StoreError
 from ivan.incremental.base import Candidate
-from ivan.incremental.compact import Compacted, replay_cost
+from ivan.incremental.compact import Compacted
 from ivan.incremental.kindred import hull, kin
 from ivan.memory.bases import Base, Bases
 from ivan.memory.implied import implying
@@ -175,7 +175,7 @@ class Memory:
         network = self._problem.network
         record = None if proof is None else _record(proof)
         if proof is not None:
-            statistics = statistics | {"replay_cost": replay_cost(proof.tree)}
+            statistics = statistics | {"replay_cost": proof.tree.replay_cost}
         run = RunRecord(
             network=self._network,
             property=self._property,
@@ -220,8 +220,8 @@ class Memory:
             stored = self._store.run(run)
             if stored is None:
                 return False
-            first = {"leaves_before": len(before.tree.leaves), "replay_cost_before": replay_cost(before.tree)}
-            now = {"replay_cost": replay_cost(found.proof.tree), "compacted": found.finished}
+            first = {"leaves_before": len(before.tree.leaves), "replay_cost_before": before.tree.replay_cost}
+            now = {"replay_cost": found.proof.tree.replay_cost, "compacted": found.finished}
             return self._store.replace_proof(run, _record(found.proof), first | stored.statistics | now)
 
         return bool(self._guarded(save))

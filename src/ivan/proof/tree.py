@@ -133,6 +133,11 @@ class SpecTree:
         return replace(self, state=state)
 
     @property
+    def replay_cost(self) -> int:
+        """Nodes whose bounds a replay computes anew."""
+        return int(np.count_nonzero(self.refresh != Refresh.NONE))
+
+    @property
     def children(self) -> NDArray[np.int64]:
         """(N, 2) rows of both children of split nodes, below and above; -1 for leaves."""
         result = np.full((len(self), 2), -1)
