@@ -41,6 +41,10 @@ FEWEST_TRIALS, LEAST_SHARE = 128, 1 / 3
 """A thrifty compaction ends after so many trials where a smaller share of them made anything cheaper: a trial costs
 about as much as bounding a leaf, so it has to be earned back by several replays."""
 
+ROOM = 0.005
+"""Margin, relative to the bound of the region's root, that a new certificate keeps where the old one had it: what only
+just holds does not hold for the next version."""
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -159,6 +163,8 @@ class _Round:
         self._refresh[own] = tree.refresh[self._below[own]].max(axis=1)
         with_own = replace(proof, tree=replace(tree, refresh=self._refresh.copy()))
         self._recipe = Recipe(problem.network, with_own)
+        root = np.abs(tree.bound[tree.region()])  # roots stand in front, in the order of their regions
+        self._room = np.where(np.isfinite(root), ROOM * root, 0.0)
         self._tried: list[Index] = []
         self._joined: list[Index] = []
         self._shared: list[Index] = []
@@ -238,8 +244,10 @@ class _Round:
         objective = self._rows.weighted(case, ragged_weights(parameters.weights))
         advice = parameters.advice(enclosure, owner)
         forms = bound_outputs(enclosure, owner, objective, advice, deadline=self._deadline)
+        room = np.minimum(taken.margin, self._room[nodes[owner]])
+        enough = holds(enclosure, owner, objective, forms) & ((forms.bound >= room) | enclosure.empty[owner])
         held = np.ones(len(nodes), bool)
-        held[owner[~holds(enclosure, owner, objective, forms)]] = False
+        held[owner[~enough]] = False
         good = np.flatnonzero(held[owner])
         return held, certificates_of(
             enclosure, owner[good], nodes[owner[good]], case[good], forms.bound[good], parameters.take(good)
