@@ -179,3 +179,45 @@ def test_a_proof_that_was_reused_whole_is_stored_with_all_that_it_needs(tmp_path
         assert again.reused_leaves == again.base_leaves == first.leaves
         assert again.proof is not None
         assert len(again.proof.refinements) == len(first.proof.refinements)
+
+
+class Warned(Listener):
+    """Keeps what it is warned of."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def warned(self, message: str, hint: str | None) -> None:
+        self.messages.append(message)
+
+
+def test_a_proof_that_is_kept_in_part_answers_now_and_is_a_start_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, query = EXAMPLES / "digits-conv.onnx", EXAMPLES / "digits-conv-boundary.vnnlib"
+    with monkeypatch.context() as patch:
+        patch.setattr("ivan.search.ledger.MOST_BYTES", 0)
+        heard = Warned()
+        first = verify(model, query, store=tmp_path / "proofs", listener=heard)
+    assert first.verdict is ivan.Verdict.UNSAT
+    assert ["only a part of the proof is kept" in message for message in heard.messages] == [True]
+    again = verify(model, query, store=tmp_path / "proofs")
+    assert again.verdict is ivan.Verdict.UNSAT
+    assert again.base_run == first.run
+    assert again.proof is not None
+    assert again.proof.complete
+    assert verify(model, query, store=tmp_path / "proofs").base_run == again.run
+
+
+def test_a_tree_that_is_all_there_is_memory_for_is_said_and_gone_on_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, query = EXAMPLES / "digits-conv.onnx", EXAMPLES / "digits-conv-boundary.vnnlib"
+    with monkeypatch.context() as patch:
+        patch.setattr("ivan.search.loop.MOST_NODES", 1)
+        heard = Warned()
+        first = verify(model, query, store=tmp_path / "proofs", listener=heard)
+    assert first.verdict is ivan.Verdict.UNKNOWN
+    assert ["all there is memory for" in message for message in heard.messages] == [True]
+    again = verify(model, query, store=tmp_path / "proofs")
+    assert (again.verdict, again.base_run) == (ivan.Verdict.UNSAT, first.run)

@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 from collections.abc import Callable
@@ -78,8 +79,9 @@ class Partner(Generic[Found]):
                 if deadline.passed and not self._connection.poll(GRACE):
                     break
             else:
-                found = self._connection.recv()
-        except (EOFError, OSError):
+                with open(self._connection.fileno(), "rb", closefd=False) as stream:
+                    found = pickle.load(stream)
+        except (EOFError, OSError, pickle.UnpicklingError):
             found = None
         self.end()
         return found
@@ -105,7 +107,9 @@ def _run(work: Work[Found], connection: Connection, parent: int) -> None:
         signal.set_wakeup_fd(-1)
         if os.getppid() == parent:
             found = work(lambda: connection.poll() or os.getppid() != parent)
-            connection.send(found)
+            # as a stream: what was found is never held a second time as bytes
+            with open(connection.fileno(), "wb", closefd=False) as stream:
+                pickle.dump(found, stream, pickle.HIGHEST_PROTOCOL)
             code = 0
     except BaseException:
         pass  # the parent does what is missing

@@ -26,11 +26,23 @@ def _keep_freed_memory() -> None:
     The kernels' temporaries live for microseconds; given back and asked for again, every page of theirs faults anew
     (a fifth of a search on small networks, docs/performance.md).
     """
+    for option, value in ((_M_MMAP_THRESHOLD, 1 << 30), (_M_TRIM_THRESHOLD, 2_000_000_000), (_M_TOP_PAD, 1 << 26)):
+        _tell_glibc("mallopt", option, value)
+
+
+def give_back_freed_memory() -> None:
+    """Gives back the pages that nothing lies on, for once; without effect on other systems.
+
+    What lives long comes to lie between what lived for microseconds, so a long search would hold several times what it
+    needs (docs/performance.md).
+    """
+    _tell_glibc("malloc_trim", 0)
+
+
+def _tell_glibc(call: str, *arguments: int) -> None:
     if not sys.platform.startswith("linux"):
         return
     import ctypes
 
-    with contextlib.suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        for option, value in ((_M_MMAP_THRESHOLD, 1 << 30), (_M_TRIM_THRESHOLD, 2_000_000_000), (_M_TOP_PAD, 1 << 26)):
-            mallopt(option, value)
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        getattr(ctypes.CDLL(None), call)(*arguments)

@@ -315,6 +315,11 @@ class _Verification:
             )
             result = search.run()
         self._outcome.witness, self._outcome.statistics = result.witness, result.statistics
+        if result.verdict is Verdict.UNKNOWN and result.statistics.open:
+            self._listener.warned(
+                f"the search ends undecided: its tree of {len(result.proof.tree):,} nodes is all there is memory for",
+                None if self._memory is None else "the same command goes on from there",
+            )
         self._outcome.proof = None if result.verdict is Verdict.SAT else result.proof
         return result.verdict
 
@@ -338,8 +343,15 @@ class _Verification:
     def _save(self, memory: Memory) -> None:
         outcome = self._outcome
         start = time.monotonic()
+        verdict = outcome.verdict
+        if verdict is Verdict.UNSAT and outcome.proof is not None and not outcome.proof.complete:
+            verdict = Verdict.UNKNOWN  # what is stored is no proof
+            self._listener.warned(
+                f"only a part of the proof is kept: certificates of {outcome.statistics.unkept:,} leaves are too many",
+                "the store has the answer as undecided; verifying again starts from the part that is kept",
+            )
         outcome.run = memory.save(
-            outcome.verdict,
+            verdict,
             outcome.proof,
             outcome.witness,
             options=self._options,
@@ -356,7 +368,7 @@ class _Verification:
     def _compact(self, memory: Memory, run: int) -> None:
         """Makes the saved proof cheaper to replay, for a share of the time that solving took."""
         budget, outcome = self._options.compact * self._outcome.solve_seconds, self._outcome
-        if budget < WORTH_COMPACTING or outcome.proof is None:
+        if budget < WORTH_COMPACTING or outcome.proof is None or not outcome.proof.complete:
             return
         start = time.monotonic()
         with self._phase("compact"):

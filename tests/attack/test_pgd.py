@@ -135,3 +135,22 @@ def test_small_steps_from_near_misses_come_first(seed):
     assert region[0] == 0
     assert problem.margins(0, found[:1]).max() <= 0.0
     assert np.abs(found[0]).max() <= 1.0
+
+
+@LAWS
+@given(seed=st.integers(0, 2**32 - 1), together=st.integers(1, 5))
+def test_starts_that_do_not_fit_at_once_are_followed_in_parts(seed, together):
+    problem = random_problem(np.random.default_rng(seed), dense(np.random.default_rng(seed), (2, 4, 2)))
+    case = np.arange(8) % len(problem.cases)
+    start = starts(problem, case, np.random.default_rng(seed))
+    model = Model(problem.network, np.float64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Network, "fitting", lambda self, numbers: together)
+        parts, worst = descend(problem, model, case, start, steps=3)
+    for at in range(0, 8, together):
+        part = slice(at, at + together)
+        alone, found = descend(problem, model, case[part], start[part], steps=3)
+        np.testing.assert_array_equal(parts[part], alone)
+        np.testing.assert_array_equal(worst[part], found)
+        if np.any(found <= 0.0):  # one is enough
+            break

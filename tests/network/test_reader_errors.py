@@ -76,6 +76,11 @@ def test_a_model_beyond_the_memory_that_may_be_used_is_refused_with_its_size(tmp
     assert "too large" in refused(MODEL, tmp_path)
 
 
+def test_a_model_of_more_neurons_than_there_is_memory_for_is_refused_where_it_gets_too_large(tmp_path, monkeypatch):
+    monkeypatch.setattr("ivan.network.onnx_reader.MOST_NEURONS", 2)
+    assert "too large: more than 2 neurons" in refused(MODEL, tmp_path)
+
+
 def edited(change: Callable[[onnx.ModelProto], object]) -> bytes:
     proto = onnx.load_from_string(MODEL)
     change(proto)

@@ -65,7 +65,7 @@ def test_uncovered_is_what_no_certificate_on_the_path_excludes(seed, cases, boxe
     # many more claims than (leaf, case) pairs, so that some leaves are covered: duplicates, inner nodes, other regions
     claims = random_certificates(rng, problem, tree, int(rng.integers(0, 4 * cases * boxes + 4)))
     proof, held = Proof(tree, claims), rng.random(len(claims)) < 0.7
-    leaf, case = uncovered(problem, proof, held)
+    leaf, case = uncovered(problem, tree, proof.certificates.node[held], proof.certificates.case[held])
     assert list(zip(leaf.tolist(), case.tolist(), strict=True)) == left_open(problem, proof, held)
 
 

@@ -25,6 +25,9 @@ Index = NDArray[np.int64]
 FAR, NEAR = 0.25, 0.03
 """First steps from anywhere, and from a point that is nearly one."""
 
+AT_ONCE = 1 << 25
+"""Values of all layers that are held together."""
+
 
 def descend(
     problem: Problem,
@@ -37,7 +40,7 @@ def descend(
     decay: float = 0.85,
     deadline: Deadline = NEVER,
 ) -> tuple[Array, Array]:
-    """Follows the gradient from B starts.
+    """Follows the gradient from B starts, those of a large network in parts.
 
     Args:
         problem: the problem.
@@ -53,6 +56,17 @@ def descend(
         points: (B, inputs) the best of each start.
         worst: (B,) the greatest margin there, in the model's precision; at most 0 where the case is violated.
     """
+    points, worst, most = start.copy(), np.full(len(start), np.inf), problem.network.fitting(AT_ONCE)
+    for part in (slice(at, at + most) for at in range(0, len(start), most)):
+        points[part], worst[part] = _descend(problem, model, case[part], start[part], steps, rate, decay, deadline)
+        if np.any(worst[part] <= 0.0) or deadline.passed:
+            break
+    return points, worst
+
+
+def _descend(
+    problem: Problem, model: Model, case: Index, start: Array, steps: int, rate: float, decay: float, deadline: Deadline
+) -> tuple[Array, Array]:
     dtype = model.dtype
     region = np.array([problem.cases[c].region for c in case])
     low: Columns = np.array([problem.regions[r].inner_lower for r in region]).T.astype(dtype)

@@ -110,9 +110,9 @@ def reuse(
 
 def _open(problem: Problem, proof: Proof) -> Seed:
     """The old tree, and nothing proved."""
-    nothing = replace(proof, certificates=Certificates.none())
-    leaf, case = uncovered(problem, nothing, np.zeros(0, bool))
-    return Seed(proof.tree.with_open(leaf), nothing.certificates, leaf, case, refinements=proof.refinements)
+    nothing = Certificates.none()
+    leaf, case = uncovered(problem, proof.tree, nothing.node, nothing.case)
+    return Seed(proof.tree.with_open(leaf), nothing, leaf, case, refinements=proof.refinements)
 
 
 def seed_of(proof: Proof, replayed: Replayed) -> Seed:

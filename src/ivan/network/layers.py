@@ -86,6 +86,10 @@ class Network:
         """Number of values of a layer; of the input for 0."""
         return self.inputs if source == 0 else self.layers[source - 1].size
 
+    def fitting(self, numbers: int) -> int:
+        """How many points, or domains, have about so many values of all layers together; at least one."""
+        return max(1, numbers // max(1, sum(self.size(source) for source in range(len(self.layers) + 1))))
+
     @cached_property
     def digest(self) -> str:
         """Names the function: SHA-256 over the normal form with its numbers."""

@@ -67,9 +67,12 @@ class Port:
     dtype: str
 
 
-MOST_BYTES = 300_000_000
-"""Largest model, in bytes of its file. In the verifier a number takes up to ten times its room (in two precisions, with
-its absolute value, in two orders), and four gigabytes are to be enough."""
+MOST_BYTES, MOST_NEURONS = 300_000_000, 5_000_000
+"""Largest model, by its file and by what it computes. In the verifier a number of the file takes up to ten times its
+room (in two precisions, with its absolute value, in two orders), and of a network of so many neurons a search takes up
+to two gigabytes; four are to be enough."""
+
+_SMALLER = "verify the part of the network that matters, or a smaller version of it"
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +113,7 @@ def read_model(path: str | PathLike[str]) -> Model:
     if len(data) > MOST_BYTES:
         raise ModelError(
             f"{place}: too large: {len(data) / 1e6:,.0f} MB, at most {MOST_BYTES / 1e6:,.0f} MB can be verified",
-            hint="verify the part of the network that matters, or a smaller version of it",
+            hint=_SMALLER,
         )
     reader = _Reader(proto.graph, place, opset(proto, place, OPSETS))
     network, source, outputs = reader.read()
@@ -138,6 +141,7 @@ class _Reader:
         uses.update(output.name for output in self.graph.output)
         for proto in nodes:
             self._read_node(proto, uses)
+            self._check_size(proto)
         if self.unsupported:
             found = [self._described(usage, names) for usage, names in self.unsupported.items()]
             raise UnsupportedOperatorError(str(self.path), found)
@@ -213,6 +217,14 @@ class _Reader:
         for output in proto.output[len(results) :]:
             if uses[output]:
                 self.unsupported.setdefault(f"{kind} whose extra output {output!r} is used", []).append(name)
+
+    def _check_size(self, proto: NodeProto) -> None:
+        """Before anything is built on a value that is too large."""
+        values = [self.values[name] for name in proto.output if name in self.values]
+        sizes = [value.size for value in values if isinstance(value, Expression)]
+        if max([*sizes, sum(layer.size for layer in self.layers)]) > MOST_NEURONS:
+            place = f"{proto.op_type} (node {proto.name!r})"
+            raise self._error(f"{place}: too large: more than {MOST_NEURONS:,} neurons cannot be verified", _SMALLER)
 
     def _inputs(self, proto: NodeProto, place: str) -> list[Value | None]:
         found: list[Value | None] = []

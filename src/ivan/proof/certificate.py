@@ -75,6 +75,12 @@ class Certificates:
     def __len__(self) -> int:
         return len(self.node)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the arrays take."""
+        parts = (self.node, self.case, self.margin, self.weights, self.slopes, self.multipliers)
+        return sum(part.nbytes for part in parts)
+
     def take(self, rows: NDArray[np.int64]) -> Certificates:
         """The given certificates, in the given order."""
         return Certificates(

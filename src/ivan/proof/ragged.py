@@ -49,6 +49,11 @@ class Ragged:
         return self.columns[name]
 
     @property
+    def nbytes(self) -> int:
+        """Bytes that the arrays take."""
+        return self.offsets.nbytes + sum(column.nbytes for column in self.columns.values())
+
+    @property
     def rows(self) -> NDArray[np.int64]:
         """The row of every entry."""
         return np.repeat(np.arange(len(self)), np.diff(self.offsets))

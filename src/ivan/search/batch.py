@@ -121,9 +121,15 @@ class Batch:
         position[self.ascended[0]] = np.arange(len(self.ascended[0]))
         return position[pairs]
 
-    def inherited(self, pairs: Index) -> Parameters | None:
-        """Parameters of the given pairs, for their children; None where nothing was ascended."""
-        return None if self.ascended is None else self.ascended[1].take(self.learned(pairs))
+    def inherited(self, pairs: Index) -> tuple[Parameters | None, Index | None]:
+        """Parameters of the given pairs, which may repeat, each once; and the row that belongs to each pair.
+
+        Nothing where nothing was ascended.
+        """
+        if self.ascended is None:
+            return None, None
+        rows, start = np.unique(self.learned(pairs), return_inverse=True)
+        return self.ascended[1].take(rows), start
 
     def per_node(self, pairs: Index, values: Array) -> Array:
         """(B,) least value among each node's pairs; infinity without any."""

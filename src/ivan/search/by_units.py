@@ -29,7 +29,7 @@ from ivan.bounds.descend import descend
 from ivan.bounds.domains import Domains
 from ivan.bounds.enclosure import Enclosure, from_known
 from ivan.bounds.refine import apply, refine
-from ivan.proof import Certificates, Refresh
+from ivan.proof import Refresh
 from ivan.proof.tree import COLUMNS
 from ivan.search.batch import Batch
 from ivan.search.branching import DEEP_CANDIDATES, Ahead, Lookahead, Splits, log_leaves, unit_splits
@@ -49,6 +49,9 @@ MOST_REFINED_BOUNDS = 20_000
 
 MOST_PAIRS = 256
 """(Domain, case) pairs that are ascended together: enough to fill the kernels."""
+
+MOST_NUMBERS = 1 << 22
+"""Values of all layers that these have together, in a large network."""
 
 FEWEST_TRIALS, MOST_TRIALS = 4, 16
 """Domains whose intermediate bounds are computed anew before it is known what that brings, at a time and in all."""
@@ -70,7 +73,7 @@ class ByUnits:
 
     def __init__(self, work: Workspace) -> None:
         self._work = work
-        self.batch = self.pairs = MOST_PAIRS
+        self.batch = self.pairs = min(MOST_PAIRS, work.network.fitting(MOST_NUMBERS))
         self._use(work)
         self._trials = self._losses = 0
         self._prepared = False
@@ -144,7 +147,7 @@ class ByUnits:
         if batch.chunk.parameters is None:
             start, schedule = initial(enclosure, owner, case, work.rows), ROOT_ASCENT
         else:
-            start, schedule = batch.chunk.parameters.take(pairs).fitted(enclosure, owner), ASCENT
+            start, schedule = batch.chunk.starts(pairs).fitted(enclosure, owner), ASCENT
         work.statistics.ascents += len(pairs)
         parameters, found = self._ascent.outputs(enclosure, owner, case, work.rows, start, schedule, work.deadline)
         batch.learn(pairs, parameters, found)
@@ -170,7 +173,7 @@ class ByUnits:
             none = np.zeros(1, np.int64)
             chunk = Chunk(
                 np.array([node]), enclosure.domains, none, np.array([node]), np.zeros(len(pairs), np.int64),
-                batch.case[pairs], batch.inherited(pairs), work.refined[node], deep=self._affordable(),
+                batch.case[pairs], *batch.inherited(pairs), work.refined[node], deep=self._affordable(),
             )  # fmt: skip
             work.frontier.push(chunk)
             batch.postponed[position] = True
@@ -181,15 +184,15 @@ class ByUnits:
         Bounds only get tighter, but with given slopes a tighter chord need not make a better bound.
         """
         work = self._work
-        claims = Certificates.concatenate(work.certificates)
-        mine = np.flatnonzero(claims.node == batch.node[position])
-        if not len(mine):
+        node = int(batch.node[position])
+        claims = work.ledger.of(node)
+        if not len(claims):
             return
-        holds_still, _ = certify(enclosure, np.zeros(len(mine), np.int64), claims.take(mine), work.rows, work.deadline)
-        lost = mine[~holds_still]
+        holds_still, _ = certify(enclosure, np.zeros(len(claims), np.int64), claims, work.rows, work.deadline)
+        lost = claims.case[~holds_still]
         if len(lost):
-            work.certificates = [claims.take(np.setdiff1d(np.arange(len(claims)), lost))]
-            batch.closed[(batch.owner == position) & np.isin(batch.case, claims.case[lost])] = False
+            work.ledger.drop(node, lost)
+            batch.closed[(batch.owner == position) & np.isin(batch.case, lost)] = False
 
     def settle(self, batch: Batch) -> None:
         """Measures what splits bring, with and without new bounds; before the tree's bounds are written."""
@@ -291,7 +294,7 @@ class ByUnits:
                 nodes,
                 owner[order],
                 batch.case[both],
-                batch.inherited(both),
+                *batch.inherited(both),
                 batch.chunk.refined,
                 deep=True,
             )

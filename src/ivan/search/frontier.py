@@ -19,6 +19,9 @@ from ivan.bounds.reduction import Reduction
 
 Index = NDArray[np.int64]
 
+WASTED = 0.75
+"""Part of what a chunk holds below which it is copied without the rest."""
+
 SMALL = 256
 """Nodes up to which neighbouring chunks are put together when the frontier is shared."""
 
@@ -34,7 +37,8 @@ class Chunk:
         ancestor: (B,) that ancestor's row of the tree; the node itself when its own bounds are known.
         owner: (P,) position of each pair's node in `node`, ascending.
         case: (P,).
-        parameters: slopes, multipliers and weights that each pair starts from; None for the rule.
+        parameters: slopes, multipliers and weights to start from; None for the rule.
+        start: (P,) the row of them that each pair starts from, which siblings share; None for the rule.
         refined: which refinement holds the slopes of their intermediate bounds, -1 for none.
         deep: intermediate bounds of their children may be computed anew.
         due: so are their own, before anything else.
@@ -47,6 +51,7 @@ class Chunk:
     owner: Index
     case: Index
     parameters: Parameters | None = None
+    start: Index | None = None
     refined: int = -1
     deep: bool = False
     due: bool = False
@@ -57,21 +62,44 @@ class Chunk:
     def cut(self, size: int) -> tuple[Chunk, Chunk]:
         """All but the last `size` nodes, and these."""
         at = len(self) - size
-        first = self.take(np.arange(at))
-        # bounds that only the part that is taken away rests on must not stay with the other one
-        return first.compact() if 2 * at < len(self.known) else first, self.take(np.arange(at, len(self)))
+        return self.take(np.arange(at)), self.take(np.arange(at, len(self)))
 
     @property
     def numbers(self) -> int:
         """Roughly how many numbers it holds on to."""
         known = sum(2 * low.size for low, _ in self.known.known or ())
-        parameters = 0 if self.parameters is None else sum(2 * s.size for s in self.parameters.slopes)
-        return known + parameters // 2
+        # slopes and multipliers, of half the size
+        parameters = 0 if self.parameters is None else sum(s.size for s in self.parameters.slopes)
+        return known + parameters
 
-    def compact(self) -> Chunk:
-        """The same without bounds that no node of it rests on."""
+    def compact(self, share: float = 1.0) -> Chunk:
+        """The same without what none of its nodes rests on any more.
+
+        Args:
+            share: part of it that is in use from which it is left as it is.
+        """
+        chunk = self
         rows, place = np.unique(self.row, return_inverse=True)
-        return self if len(rows) == len(self.known) else replace(self, known=self.known.take(rows), row=place)
+        if len(rows) < share * len(self.known):
+            chunk = replace(chunk, known=self.known.take(rows), row=place)
+        if self.parameters is not None and self.start is not None:
+            rows, place = np.unique(self.start, return_inverse=True)
+            if len(rows) < share * len(self.parameters):
+                chunk = replace(chunk, parameters=self.parameters.take(rows), start=place)
+        return chunk
+
+    def families(self) -> Index:
+        """(B,) counts neighbours that start from the same: siblings."""
+        if self.start is None:  # from the rule
+            return np.arange(len(self))
+        first = self.start[np.searchsorted(self.owner, np.arange(len(self)))]
+        return np.concatenate([[0], np.cumsum(first[1:] != first[:-1])])
+
+    def starts(self, pairs: Index) -> Parameters:
+        """What the given pairs start from."""
+        assert self.parameters is not None
+        assert self.start is not None
+        return self.parameters.take(self.start[pairs])
 
     def reduced(self, reduction: Reduction) -> Chunk:
         """The same nodes, in terms of a smaller network."""
@@ -90,7 +118,7 @@ class Chunk:
             ancestor=self.ancestor[nodes],
             owner=place[self.owner[pairs]],
             case=self.case[pairs],
-            parameters=None if self.parameters is None else self.parameters.take(pairs),
+            start=None if self.start is None else self.start[pairs],
         )
 
 
@@ -109,6 +137,7 @@ class Frontier:
         """Adds open nodes; the last of them come out first."""
         if not len(chunk):
             return
+        chunk = chunk.compact(WASTED)
         kind = _kind(chunk)
         self._stacks.setdefault(kind, []).append(chunk)
         if kind in self._latest:
@@ -131,7 +160,7 @@ class Frontier:
             most = min(size, max(1, pairs * len(chunk) // max(len(chunk.owner), 1)))
             if len(chunk) > most:
                 rest, chunk = chunk.cut(most)
-                stack.append(rest)
+                stack.append(rest.compact(WASTED))
             taken.append(chunk)
             size -= len(chunk)
             pairs -= len(chunk.owner)
@@ -141,23 +170,42 @@ class Frontier:
         return taken
 
     def share(self) -> Frontier:
-        """Gives every other node to a new frontier; what lies in small pieces is put together on the way."""
+        """Gives every other family to a new frontier; what lies in small pieces is put together on the way."""
         theirs, turn = Frontier(), 0
         kinds, stacks = self._latest, self._stacks
         self._stacks, self._latest, self._count = {}, [], 0
         for kind in kinds:
-            for group in _groups(stacks[kind]):
+            for group in _groups(stacks.pop(kind)):
                 chunk = merged(group)
-                place = (np.arange(len(chunk)) + turn) % 2
+                family = chunk.families()
+                place = (family + turn) % 2
                 self.push(chunk.take(np.flatnonzero(place == 0)).compact())
                 theirs.push(chunk.take(np.flatnonzero(place == 1)).compact())
-                turn += len(chunk)
+                turn += int(family[-1]) + 1
         return theirs
 
     @property
     def numbers(self) -> int:
         """Roughly how many numbers are held for the open nodes; shared ones count more than once."""
         return sum(chunk.numbers for chunk in self.chunks)
+
+    def lighten(self, most: int) -> None:
+        """Lets all but the newest nodes, which hold `most` numbers together, start from the rule again."""
+        held, kinds = 0, self._latest[::-1]
+        for kind in kinds:
+            stack = self._stacks[kind]
+            numbers = held + np.cumsum([chunk.numbers for chunk in reversed(stack)])
+            held = int(numbers[-1])
+            old = int((numbers > most).sum())
+            if stack[0].parameters is None or not old:
+                continue
+            light, stack[:old] = [replace(chunk, parameters=None, start=None) for chunk in stack[:old]], []
+            if not stack:
+                self._latest.remove(kind)
+            kind = _kind(light[0])
+            self._stacks.setdefault(kind, [])[:0] = light
+            if kind not in self._latest:
+                self._latest.insert(0, kind)
 
     def take_back(self, other: Frontier) -> None:
         """Adds everything of another frontier."""
@@ -189,10 +237,12 @@ def _kind(chunk: Chunk) -> Sort:
     return chunk.known.known is None, chunk.parameters is None, own, chunk.refined, chunk.deep, chunk.due
 
 
-def _groups(chunks: Sequence[Chunk]) -> Iterator[list[Chunk]]:
-    """Neighbours that make a piece of some size together."""
+def _groups(chunks: list[Chunk]) -> Iterator[list[Chunk]]:
+    """Neighbours that make a piece of some size together; takes them out of the list, so that each is held once."""
     group: list[Chunk] = []
-    for chunk in chunks:
+    chunks.reverse()
+    while chunks:
+        chunk = chunks.pop()
         if group and sum(len(c) for c in group) + len(chunk) > SMALL:
             yield group
             group = []
@@ -213,6 +263,8 @@ def merged(chunks: Sequence[Chunk]) -> Chunk:
     # of several copies of one ancestor's bounds, the first serves all
     _, first, which = np.unique(ancestor, return_index=True, return_inverse=True)
     parameters = [chunk.parameters for chunk in parts if chunk.parameters is not None]
+    starts = [chunk.start for chunk in parts if chunk.start is not None]
+    held = np.cumsum([0, *(len(p) for p in parameters)])
     whole = replace(
         parts[0],
         node=np.concatenate([chunk.node for chunk in parts]),
@@ -222,5 +274,6 @@ def merged(chunks: Sequence[Chunk]) -> Chunk:
         owner=np.concatenate([chunk.owner + offset for chunk, offset in zip(parts, offsets, strict=False)]),
         case=np.concatenate([chunk.case for chunk in parts]),
         parameters=Parameters.concatenate(parameters) if parameters else None,
+        start=np.concatenate([s + at for s, at in zip(starts, held, strict=False)]) if starts else None,
     )
     return whole.compact()

@@ -24,17 +24,18 @@ from numpy.typing import NDArray
 
 from ivan.attack.confirm import Run
 from ivan.bounds import parallel
-from ivan.bounds.replay import check_fit, uncovered
+from ivan.bounds.replay import check_fit
 from ivan.deadline import Deadline, OutOfTime
-from ivan.errors import InternalError
 from ivan.partner import Partner
 from ivan.problem import Problem
+from ivan.process import give_back_freed_memory
 from ivan.proof import Certificates, Ragged
 from ivan.proof.certificate import WEIGHT_COLUMNS
 from ivan.search.batch import Batch
 from ivan.search.by_inputs import ByInputs
 from ivan.search.by_units import ByUnits
 from ivan.search.frontier import Chunk, Frontier, merged
+from ivan.search.ledger import Ledger
 from ivan.search.planting import plant
 from ivan.search.sharing import Findings, Rounds, absorb, gather
 from ivan.search.terms import SearchResult, Seed, Statistics
@@ -51,8 +52,14 @@ ATTACK_SHARE = 0.08
 """Part of the time that is spent on looking for counterexamples."""
 
 MOST_NUMBERS, FEWEST_TOGETHER = 60_000_000, 8
-"""Numbers held for open domains from which the search goes strictly depth first, and how many domains a batch has
-then."""
+"""Numbers held for open domains, by all processes, from which the oldest lose what they start from, and how
+many domains a batch has where that is not enough."""
+
+MOST_NODES = 12_000_000
+"""Nodes of a tree with which the search ends undecided: columns, and what checks them, take some 200 bytes a node."""
+
+TIDY = 3.0
+"""Seconds after which freed memory is given back."""
 
 
 class Search:
@@ -85,6 +92,8 @@ class Search:
         self._work = Workspace(problem, run, seed, deadline, live=by_units)
         self._strategy = ByUnits(self._work) if by_units else ByInputs(self._work)
         self._rounds = Rounds(parallel.threads())
+        self._tidied = time.monotonic()
+        self._processes = 1
 
     def run(self) -> SearchResult:
         """Searches until the property is decided, the deadline, or nothing more can be done."""
@@ -94,6 +103,7 @@ class Search:
             plant(work)
             while self._going:
                 self._strategy.prepare()
+                self._tidy()
                 if self._strategy.settled and self._rounds.due(len(work.frontier)):
                     self._round()
                 else:
@@ -102,14 +112,11 @@ class Search:
             return self._result(Verdict.TIMEOUT)
         if work.candidates.witness is not None:
             return self._result(Verdict.SAT)
-        if work.statistics.undecided:
+        if work.statistics.undecided or len(work.frontier):
             return self._result(Verdict.UNKNOWN)
         result = self._result(Verdict.UNSAT)
-        # every certificate was reached by a rigorous pass on this model; is the tree one, and do they cover everything?
         check_fit(work.problem, result.proof)
-        leaf, _ = uncovered(work.problem, result.proof, np.ones(len(result.proof.certificates), bool))
-        if len(leaf):
-            raise InternalError(f"{len(leaf)} leaves were closed without a certificate")
+        work.check()
         return result
 
     @property
@@ -117,19 +124,30 @@ class Search:
         if not len(self._work.frontier) or self._work.candidates.witness is not None:
             return False  # decided, even if only just
         self._deadline.check()
-        return True
+        return len(self._work.tree) < MOST_NODES
+
+    def _tidy(self) -> None:
+        """Gives back freed memory now and then; before another process begins with a copy of it."""
+        if time.monotonic() - self._tidied > TIDY:
+            give_back_freed_memory()
+            self._tidied = time.monotonic()
 
     def _result(self, verdict: Verdict) -> SearchResult:
         work = self._work
-        work.statistics.candidates = work.candidates.tried
+        statistics = work.statistics
+        statistics.candidates, statistics.unkept = work.candidates.tried, work.ledger.unkept.shape[1]
+        statistics.open = len(work.frontier)
         return SearchResult(verdict, work.candidates.witness, work.proof(), work.statistics)
 
     # One batch
 
     def _next(self) -> Chunk:
-        """The next batch; small ones when much is open, which is depth first in earnest."""
+        """The next batch; when too much is open, a small one, which is depth first in earnest."""
         frontier, strategy = self._work.frontier, self._strategy
-        size = strategy.batch if frontier.numbers < MOST_NUMBERS else FEWEST_TOGETHER
+        size, most = strategy.batch, MOST_NUMBERS // self._processes
+        if frontier.numbers > most:
+            frontier.lighten(most // 2)
+            size = size if frontier.numbers < most else FEWEST_TOGETHER
         return merged(frontier.pop(size, max(size, strategy.pairs)))
 
     def _step(self) -> None:
@@ -204,6 +222,7 @@ class Search:
             work.frontier.take_back(theirs)
             return
         found: Findings | None = None
+        self._processes = 2
         try:
             with parallel.alone():
                 while self._going and not partner.ready and time.monotonic() < until:
@@ -216,12 +235,14 @@ class Search:
                     work.frontier.take_back(theirs)
         finally:
             partner.end()
+            self._processes = 1
         if found is not None:
             absorb(work, found.moved(len(work.tree), (before, len(work.refinements))))
 
     def _apart(self, frontier: Frontier, until: float, stop: Callable[[], bool]) -> Findings:
         """The other process's part of a round."""
-        self._work.frontier, self._work.certificates, self._progress = frontier, [], None
+        self._work.frontier, self._work.ledger, self._progress = frontier, Ledger(), None
+        self._processes = 2
         self._work.candidates.reseed(os.getpid())
         with gather(self._work) as findings, parallel.alone():
             while self._going and time.monotonic() < until and not stop():

@@ -39,7 +39,8 @@ class Findings:
         base: nodes of the tree when the round began.
         rows: the new nodes' columns by name.
         touched: older nodes that were worked on, with the columns that change.
-        certificates: new ones.
+        certificates: new ones ...
+        unkept: (2, U) ... and node and case of pairs that were closed by others.
         refinements: new ones, by number.
         chunks: what is still open.
         counts: what was added to each counter.
@@ -53,6 +54,7 @@ class Findings:
     rows: dict[str, NDArray[Any]]
     touched: dict[str, NDArray[Any]]
     certificates: Certificates
+    unkept: NDArray[np.int32]
     refinements: list[Refinements]
     chunks: list[Chunk]
     counts: dict[str, int]
@@ -87,6 +89,7 @@ class Findings:
             base=size,
             rows=self.rows | {"parent": node(self.rows["parent"])},
             certificates=replace(self.certificates, node=node(self.certificates.node)),
+            unkept=np.stack([node(self.unkept[0]), self.unkept[1]]),
             refinements=[replace(r, node=node(r.node)) for r in self.refinements],
             chunks=chunks,
         )
@@ -114,7 +117,8 @@ def gather(work: Workspace) -> Iterator[Callable[[], Findings]]:
             base,
             work.tree.rows(base),
             {"node": old} | {name: work.tree.column(name)[old].copy() for name in CHANGING},
-            Certificates.concatenate(work.certificates),
+            Certificates.concatenate(work.ledger.parts),
+            work.ledger.unkept,
             work.refinements[refinements:],
             [chunk.compact() for chunk in work.frontier.chunks],
             counts,
@@ -139,8 +143,8 @@ def absorb(work: Workspace, found: Findings) -> None:
     work.tree.append(found.rows)
     for name in CHANGING:
         work.tree.column(name)[found.touched["node"]] = found.touched[name]
-    if len(found.certificates):
-        work.certificates.append(found.certificates)
+    work.ledger.add(found.certificates)
+    work.ledger.let_go(found.unkept)
     for refinement in found.refinements:
         work.refined[int(refinement.node[0])] = len(work.refinements)
         work.refinements.append(refinement)

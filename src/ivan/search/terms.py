@@ -93,6 +93,7 @@ class Statistics:
         deepened: domains split with intermediate bounds computed anew below.
         candidates: points given to onnxruntime.
         undecided: leaves that can neither be closed nor split further.
+        unkept: closed (domain, case) pairs whose certificates were let go for want of memory.
         worst: least bound among the domains of the last batch.
         depth: depth of the deepest node.
     """
@@ -106,6 +107,7 @@ class Statistics:
     deepened: int = 0
     candidates: int = 0
     undecided: int = 0
+    unkept: int = 0
     worst: float = float("nan")
     depth: int = 0
 
@@ -117,7 +119,7 @@ class SearchResult:
     Attributes:
         verdict: `unsat` with a complete proof, `sat` with a witness, `timeout` or `unknown` with an open proof.
         witness: the confirmed counterexample.
-        proof: the tree as it stands, with the certificates that hold.
+        proof: the tree as it stands, with the certificates that hold; where some were not kept, their leaves are open.
         statistics: counters.
     """
 

@@ -14,7 +14,9 @@ from ivan.bounds.backward import bound_outputs
 from ivan.bounds.certify import holds
 from ivan.bounds.objective import Rows
 from ivan.bounds.reduction import Reduction
+from ivan.bounds.replay import uncovered
 from ivan.deadline import Deadline
+from ivan.errors import InternalError
 from ivan.network.layers import Network
 from ivan.problem import Problem
 from ivan.proof import Certificates, Kind, Proof, Refinements, Refresh, State, TreeBuilder
@@ -22,6 +24,7 @@ from ivan.search.batch import Batch
 from ivan.search.branching import Splits
 from ivan.search.candidates import Candidates
 from ivan.search.frontier import Chunk, Frontier
+from ivan.search.ledger import Ledger
 from ivan.search.pace import Paces
 from ivan.search.programs import Programs
 from ivan.search.terms import Seed, Statistics
@@ -56,7 +59,7 @@ class Workspace:
         self.claims_rest_on = Refresh.NONE
         self.tree = TreeBuilder(seed.tree)
         self.frontier = Frontier()
-        self.certificates: list[Certificates] = [seed.certificates] if len(seed.certificates) else []
+        self.ledger = Ledger(seed.certificates)
         self.refinements = [seed.refinements.take(np.array([i])) for i in range(len(seed.refinements))]
         self.refined = {int(node): i for i, node in enumerate(seed.refinements.node)}
         self.candidates = Candidates(problem, run, deadline)
@@ -78,7 +81,7 @@ class Workspace:
         if len(pairs):
             batch.closed[pairs] = True
             batch.bound[pairs] = np.maximum(batch.bound[pairs], claims.margin)
-            self.certificates.append(claims)
+            self.ledger.add(claims)
             if self.claims_rest_on != Refresh.NONE:
                 refresh = self.tree.column("refresh")
                 fresh = claims.node[refresh[claims.node] == Refresh.NONE]
@@ -168,7 +171,7 @@ class Workspace:
                     np.repeat(ancestor, 2),
                     owner[order],
                     batch.case[both],
-                    batch.inherited(both),
+                    *batch.inherited(both),
                     batch.chunk.refined,
                 )
             )
@@ -186,8 +189,8 @@ class Workspace:
             return False
         self._reduction, self.network = reduction, reduction.network
         unit[:] = reduction.tree_units(kind, layer, unit)
-        self._whole = self.certificates, self.refinements
-        self.certificates = []
+        self._whole = self.ledger.parts, self.refinements
+        self.ledger.parts = []
         self.refinements = [reduction.refinements(r) for r in self.refinements]
         self.frontier.replace(lambda chunk: chunk.reduced(reduction))
         if self.experience is not None:
@@ -196,9 +199,35 @@ class Workspace:
         self.programs = Programs(replace(self.problem, network=self.network), self.rows, live=True)
         return True
 
+    def check(self) -> None:
+        """Is all of it closed, and is the tree one?
+
+        Every pair was closed by a rigorous pass on this model, whether its certificate is kept or not.
+
+        Raises:
+            InternalError: it is not.
+        """
+        parts = self.ledger.parts + self._whole[0]
+        pairs = [np.stack([part.node, part.case]) for part in parts]
+        node, case = np.concatenate([self.ledger.unkept, *pairs], axis=1)
+        leaf, _ = uncovered(self.problem, self.tree.snapshot(), node, case)
+        if len(leaf):
+            raise InternalError(f"{len(leaf)} leaves were closed without a certificate")
+
     def proof(self) -> Proof:
-        """All that is proved, in terms of the whole network."""
-        tree, certificates = self.tree.snapshot(), Certificates.concatenate(self.certificates)
+        """All that is proved and kept, in terms of the whole network.
+
+        Leaves whose certificates are not kept are open in it.
+        """
+        proof = self._proof()
+        if not self.statistics.unkept:
+            return proof
+        claims = proof.certificates
+        leaf, _ = uncovered(self.problem, proof.tree, claims.node, claims.case)
+        return replace(proof, tree=proof.tree.with_open(leaf))
+
+    def _proof(self) -> Proof:
+        tree, certificates = self.tree.snapshot(), Certificates.concatenate(self.ledger.parts)
         if self._reduction is None:
             return Proof(tree, certificates, Refinements.concatenate(self.refinements))
         before, refinements = self._whole

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from ivan.bounds.forward import affordable
 from ivan.errors import ProofError
 from ivan.problem import Problem
-from ivan.proof import Proof, Refresh
+from ivan.proof import Proof, Refresh, SpecTree
 
 Index = NDArray[np.int64]
+Rows = NDArray[np.int32]
 
 
 def check_fit(problem: Problem, proof: Proof) -> None:
@@ -29,12 +30,17 @@ def check_fit(problem: Problem, proof: Proof) -> None:
         raise ProofError("malformed proof: forward bounds over too many inputs for so large a network")
 
 
-def uncovered(problem: Problem, proof: Proof, held: NDArray[np.bool_]) -> tuple[Index, Index]:
-    """Pairs (leaf, case) that no certificate that holds, at the leaf or above it, excludes.
+def uncovered(problem: Problem, tree: SpecTree, node: Rows, case: Rows) -> tuple[Index, Index]:
+    """Pairs (leaf, case) that are not excluded, at the leaf or above it.
 
     64 cases at a time are one bit each of a word per node, handed down from parents to children.
+
+    Args:
+        problem: the problem.
+        tree: a tree of it.
+        node: (M,) nodes, row of the tree, ...
+        case: (M,) ... and a case that is excluded below each.
     """
-    tree, certificates = proof.tree, proof.certificates
     region, depth = tree.region(), tree.depth()
     levels = [np.flatnonzero(depth == level) for level in range(1, int(depth.max(initial=0)) + 1)]
     position = np.zeros(len(problem.cases), np.int64)
@@ -44,14 +50,14 @@ def uncovered(problem: Problem, proof: Proof, held: NDArray[np.bool_]) -> tuple[
         most = max(most, len(members))
     sizes = np.array([len(members) for members in problem.cases_of], np.int64)
     case_region = np.array([case.region for case in problem.cases], np.int64)
-    # a certificate about another region's case says nothing here
-    usable = held & (case_region[certificates.case] == region[certificates.node]) if len(held) else held
+    # what is known of another region's case says nothing here
+    usable = case_region[case] == region[node] if len(case) else np.zeros(0, bool)
     leaves, found = tree.leaves, []
     for start in range(0, most, 64):
         mask = np.zeros(len(tree), np.uint64)
-        place = position[certificates.case] - start
+        place = position[case] - start
         here = usable & (place >= 0) & (place < 64)
-        np.bitwise_or.at(mask, certificates.node[here], np.uint64(1) << place[here].astype(np.uint64))
+        np.bitwise_or.at(mask, node[here], np.uint64(1) << place[here].astype(np.uint64))
         for level in levels:
             mask[level] |= mask[tree.parent[level]]
         bits = np.clip(sizes[region[leaves]] - start, 0, 64)
@@ -63,6 +69,6 @@ def uncovered(problem: Problem, proof: Proof, held: NDArray[np.bool_]) -> tuple[
     leaf, place = np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     flat = np.concatenate([np.array(members, np.int64) for members in problem.cases_of])
-    case = flat[offsets[region[leaf]] + place]
-    order = np.lexsort((case, leaf))
-    return leaf[order], case[order]
+    left = flat[offsets[region[leaf]] + place]
+    order = np.lexsort((left, leaf))
+    return leaf[order], left[order]

@@ -23,8 +23,7 @@ Index = NDArray[np.int64]
 
 def batch_size(network: Network) -> int:
     """Domains that are bounded together: enough to fill the kernels, few enough to fit the caches and the memory."""
-    units = network.inputs + sum(layer.size for layer in network.layers)
-    return int(np.clip(200_000 // max(units, 1), 8, 1024))
+    return int(np.clip(network.fitting(200_000), min(8, network.fitting(1 << 22)), 1024))
 
 
 class Recipe:

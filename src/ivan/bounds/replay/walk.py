@@ -95,7 +95,8 @@ def replay(
     else:
         walk = _Walk(shrunk.problem, shrunk.proof, deadline, progress, on_failure, most)
     walk.run()
-    leaf, case = uncovered(problem, proof, walk.held)
+    held = proof.certificates.node[walk.held], proof.certificates.case[walk.held]
+    leaf, case = uncovered(problem, proof.tree, *held)
     domains = walk.domains
     if shrunk is not None:
         domains = [(nodes, shrunk.whole(nodes, known)) for nodes, known in domains]
