@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-import tomllib
 from pathlib import Path
 
 import pytest
+
+from ivan.gate.suite import ONLY, Severity, read_suite
 
 ROOT = Path(__file__).parent.parent
 SUITES = sorted((ROOT / "specs").glob("*.toml"))
@@ -18,19 +19,16 @@ VERDICTS = {
 
 @pytest.mark.parametrize("path", SUITES, ids=lambda path: path.stem)
 def test_a_suite_names_files_that_are_there_and_demands_what_the_base_version_keeps(path: Path) -> None:
-    suite = tomllib.loads(path.read_text())
-    assert set(suite) == {"model", "property"}
-    model = path.parent / suite["model"]
+    suite = read_suite(path)
+    model = suite.models[ONLY]
     assert model.is_file()
-    for entry in suite["property"]:
-        assert set(entry) == {"query", "severity", "timeout"}
-        query = path.parent / entry["query"]
-        assert query.is_file()
-        demanded = {"must-hold": "unsat", "may-fail": "sat"}[entry["severity"]]
-        assert VERDICTS[model.name, query.name] == demanded
-        assert entry["timeout"] > 0
+    for asked in suite.properties:
+        if isinstance(asked.asks, Path):
+            assert asked.asks.is_file()
+            demanded = {Severity.MUST_HOLD: "unsat", Severity.MAY_FAIL: "sat"}[asked.severity]
+            assert VERDICTS[model.name, asked.asks.name] == demanded
 
 
 def test_every_example_property_is_in_exactly_one_suite() -> None:
-    named = [Path(entry["query"]).name for path in SUITES for entry in tomllib.loads(path.read_text())["property"]]
-    assert sorted(named) == sorted({query for _, query in VERDICTS})
+    asked = [one.asks for path in SUITES for one in read_suite(path).properties]
+    assert sorted(q.name for q in asked if isinstance(q, Path)) == sorted({query for _, query in VERDICTS})

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ivan.batch.api import verify_batch
     from ivan.network.onnx_reader import read_network as load_network
     from ivan.outcome import Outcome
     from ivan.verdict import Verdict
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Outcome", "Verdict", "__version__", "load_network", "load_query", "verify"]
+__all__ = ["Outcome", "Verdict", "__version__", "load_network", "load_query", "verify", "verify_batch"]
 
 _HOMES = {
     "Outcome": ("ivan.outcome", "Outcome"),
@@ -28,6 +29,7 @@ _HOMES = {
     "load_network": ("ivan.network.onnx_reader", "read_network"),
     "load_query": ("ivan.vnnlib", "read_query"),
     "verify": ("ivan.verification", "verify"),
+    "verify_batch": ("ivan.batch.api", "verify_batch"),
 }
 
 

@@ -174,7 +174,7 @@ def test_an_input_can_come_from_stdin(robust: Shell, monkeypatch: pytest.MonkeyP
         ("robustness model.onnx --input point.csv --epsilon 1 --label 1 --targeted 1", "point.csv: target and label"),
         ("robustness model.onnx --input point.csv --epsilon 1 --mean 1", "--mean and --std go together"),
         ("robustness model.onnx --input point.csv --epsilon 1 --mean 1 --std 0", "point.csv: a standard deviation"),
-        ("robustness model.onnx --input point.csv --epsilon 1 --mean 1,2 --std 1", "point.csv: --mean has 2 numbers"),
+        ("robustness model.onnx --input point.csv --epsilon 1 --mean 1,2 --std 1", "point.csv: mean has 2 numbers"),
         ("robustness model.onnx --input point.csv --epsilon 1 --norm l2", "Invalid value for '--norm'"),
         ("robustness model.onnx --input two.csv --epsilon 1", "2 properties do not fit on stdout"),
         ("robustness model.onnx --input point.csv --epsilon 1 -o nowhere/x", "nowhere/x: cannot be written"),
@@ -205,7 +205,7 @@ def test_a_tie_needs_a_label(ivan: Shell, here: Path) -> None:
     (here / "tie.onnx").write_bytes(g.model({"x": [1, 1]}, [g.node("Concat", "x", "x", axis=1)]))
     (here / "x.csv").write_text("1")
     done = ivan("spec", "robustness", "tie.onnx", "--input", "x.csv", "--epsilon", 1)
-    assert error_of(done) == "x.csv: outputs 0, 1 are equally high there; --label says which class is meant"
+    assert error_of(done) == "x.csv: outputs 0, 1 are equally high there; name the class that is meant"
     done = ivan("spec", "robustness", "tie.onnx", "--input", "x.csv", "--epsilon", 1, "--label", 0)
     assert done.code == 0
     assert "the model decides for none there, not 0" in done.err

@@ -20,10 +20,10 @@ import math
 import os
 import re
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from ivan.batch.instances import Instance, InstanceList
 from ivan.errors import InputError
@@ -92,6 +92,20 @@ class Result:
 
 FACTS = tuple(f.name for f in fields(Result) if f.name not in ("instance", "verdict", "seconds", "counterexample"))
 """What is known of a result beyond its row."""
+
+
+class Results(Protocol):
+    """Where the results of a batch go."""
+
+    @property
+    def kept(self) -> Mapping[int, Result]:
+        """Results that were there already, by the number of their instance."""
+
+    def add(self, result: Result, counterexample: str | None = None) -> Result:
+        """Takes a result; gives it with the file that holds its counterexample, if there is one."""
+
+    def finish(self) -> list[Result]:
+        """All results in the list's order; there are no more to come."""
 
 
 class ResultsFile:

@@ -22,7 +22,7 @@ from os import PathLike, fspath
 from typing import Any
 
 from ivan.batch.instances import Instance, InstanceList
-from ivan.batch.results import FACTS, Result, ResultsFile
+from ivan.batch.results import FACTS, Result, Results
 from ivan.batch.workers import Event, Events, Worker, default_command
 from ivan.errors import InputError
 from ivan.options import Options
@@ -84,7 +84,7 @@ class BatchListener:
 
 def verify_batch(
     listing: InstanceList,
-    results: ResultsFile,
+    results: Results,
     *,
     jobs: int = 1,
     store: str | PathLike[str] | bool | None = None,
@@ -129,7 +129,7 @@ class _Batch:
     def __init__(
         self,
         listing: InstanceList,
-        results: ResultsFile,
+        results: Results,
         task: dict[str, Any],
         listener: BatchListener,
         command: Sequence[str],

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import click
 
-import ivan
 from ivan.cli.parameters import FILE, FILE_OR_DASH, exact_list, exact_number, exact_pair, index_list, quiet_option
-from ivan.cli.spec_files import deliver, numbers, refusals, region, spread, targets
+from ivan.cli.spec_files import deliver, numbers, refusals, region, targets
 from ivan.cli.style import styled
 from ivan.errors import InputError
-
-if TYPE_CHECKING:
-    from ivan.network.onnx_reader import Model
-    from ivan.network.reference import Runtime
-    from ivan.spec import Box
 
 _output_option = click.option("-o", "--out", type=FILE, metavar="FILE", help="Write here instead of to stdout.")
 
@@ -108,39 +101,22 @@ def write_robustness(
         raise click.UsageError("--mean and --std go together")
     from ivan.network.onnx_reader import read_model
     from ivan.network.reference import Runtime
-    from ivan.spec import ball, normalised, robustness, rows_of
+    from ivan.spec import rows_of
+    from ivan.spec.for_model import Around, robust_around
 
     read = read_model(model)
-    network = read.network
-    shape, outputs = read.input.shape, network.outputs
     given = numbers(source)
-    centres = rows_of(given, network.inputs)
+    centres = rows_of(given, read.network.inputs)
     places = targets(out, len(centres))
     if labels is not None and len(labels) not in (1, len(centres)):
         raise InputError(f"--label: {len(labels)} classes for {len(centres)} inputs", hint="give one, or one each")
-    runtime = Runtime(read.data, 1, read.path)
+    runtime, around = Runtime(read.data, 1, read.path), Around(epsilon, clip, mean, deviation, target)
     specifications = []
     for number, centre in enumerate(centres):
         name = f"{given.name}, input {number} of {len(centres)}" if len(centres) > 1 else given.name
         label = None if labels is None else labels[number % len(labels)]
         with refusals(f"{name}: "):
-            box, point = ball(centre, epsilon, clip), ball(centre, Fraction(0))
-            if mean is not None and deviation is not None:
-                means, deviations = spread(mean, shape, "--mean"), spread(deviation, shape, "--std")
-                box, point = normalised(box, means, deviations), normalised(point, means, deviations)
-            kept, odd = _class(runtime, point, label)
-            limits = "" if clip is None else f", within [{_short(clip[0])}, {_short(clip[1])}]"
-            before = "" if mean is None else ", before it is normalised"
-            rivals = "the highest" if target is None else f"above output {target}"
-            made = robustness(
-                box,
-                outputs,
-                kept,
-                target=target,
-                title=f"Output {kept} of {network.name} stays {rivals} when every input moves by at most "
-                f"{_short(epsilon)}{limits}{before}.",
-                notes=_notes(read, "input", name),
-            )
+            made, odd = robust_around(read, runtime.run, centre, around, label=label, name=name)
         if odd and not quiet:
             click.echo(f"{styled('warning:', fg='yellow')} {name}: {odd}", err=True)
         specifications.append(made)
@@ -206,60 +182,12 @@ def write_range(
     if least is None and most is None:
         raise click.UsageError("--min, --max or both are expected")
     from ivan.network.onnx_reader import read_model
-    from ivan.spec import output_range
+    from ivan.spec.for_model import outputs_within
 
     places = targets(out, 1)
     read = read_model(model)
-    network = read.network
     place = both if both is not None else f"{lower} to {upper}"
     with refusals():
-        limits = f"at least {_short(least)}" if least is not None else ""
-        limits += " and " if least is not None and most is not None else ""
-        limits += f"at most {_short(most)}" if most is not None else ""
-        if exclusive:
-            limits = limits.replace("at least", "above").replace("at most", "below")
-        which = ", ".join(map(str, dict.fromkeys(chosen))) if chosen else "all"
-        made = output_range(
-            region(network.inputs, lower, upper, both),
-            network.outputs,
-            chosen or range(network.outputs),
-            least,
-            most,
-            exclusive=exclusive,
-            title=f"Outputs of {network.name} ({which}) are {limits}.",
-            notes=_notes(read, "region", place),
-        )
+        box = region(read.network.inputs, lower, upper, both)
+        made = outputs_within(read, box, chosen, least, most, exclusive=exclusive, name=place)
     deliver([made], places, quiet=quiet)
-
-
-def _class(runtime: Runtime, point: Box, label: int | None) -> tuple[int, str]:
-    """The class that has to stay, and what is odd about it: that the model says another even at the input itself."""
-    import numpy as np
-
-    from ivan.spec import highest
-
-    try:
-        found = highest(runtime.run(np.array([float(v) for v in point.lower])).tolist())
-    except ValueError as error:
-        if label is None:
-            raise ValueError(f"{error} there; --label says which class is meant") from None
-        return label, f"the model decides for none there, not {label}"
-    if label is None or label == found:
-        return found, ""
-    return label, f"the model's class is {found} there, not {label}"
-
-
-def _notes(model: Model, what: str, name: str) -> tuple[str, ...]:
-    return (
-        f"model: {model.network.name}, digest {model.network.digest}",
-        f"{what}: {name}",
-        f"Written by ivan {ivan.__version__}; unsat means that the property holds.",
-    )
-
-
-def _short(value: Fraction) -> str:
-    """As somebody would type it: a decimal where there is a short one, else a quotient."""
-    from ivan.spec import literal
-
-    text = literal(value, up=True)
-    return text.removesuffix(".0") if len(text) <= 20 and Fraction(text) == value else str(value)

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
-from math import prod
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, TypeVar
 
@@ -88,22 +87,6 @@ def _side(text: str, size: int, option: str) -> tuple[Fraction, ...]:
             hint="give one number for all inputs, or one each",
         )
     return values if len(values) == size else values * size
-
-
-def spread(values: Sequence[Fraction], shape: tuple[int, ...], option: str) -> tuple[Fraction, ...]:
-    """One number for every input, from one for all, or one for every channel (the axis behind the batch).
-
-    Raises:
-        ValueError: the numbers are as many as neither.
-    """
-    size = prod(shape)
-    if len(values) == 1:
-        return tuple(values) * size
-    if len(values) == size:
-        return tuple(values)
-    if len(shape) > 2 and shape[0] == 1 and len(values) == shape[1]:
-        return tuple(value for value in values for _ in range(size // shape[1]))
-    raise ValueError(f"{option} has {plural(len(values), 'number')}, and the model's input has shape {list(shape)}")
 
 
 def numbered(path: P, index: int, count: int) -> P:

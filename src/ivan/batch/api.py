@@ -1,0 +1,77 @@
+"""Batches for programs: `ivan.verify_batch`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from os import PathLike, fspath
+from pathlib import Path
+
+from ivan.batch.collected import CollectedResults
+from ivan.batch.instances import Instance, InstanceList, read_instances
+from ivan.batch.results import Result, ResultsFile
+from ivan.batch.run import BatchListener
+from ivan.batch.run import verify_batch as run_batch
+from ivan.options import Options
+
+Name = str | PathLike[str]
+
+FOREVER = 1e9
+"""Seconds of an instance that may take as long as it likes."""
+
+
+def verify_batch(
+    instances: Name | Iterable[tuple[Name, Name] | tuple[Name, Name, float]],
+    *,
+    timeout: float | None = None,
+    jobs: int = 1,
+    store: Name | bool | None = None,
+    fresh: bool = False,
+    out: Name | None = None,
+    resume: bool = False,
+    options: Options | None = None,
+    listener: BatchListener | None = None,
+) -> list[Result]:
+    """Verifies many instances, each in a process of its own, several at once; one that fails stops none.
+
+    Args:
+        instances: a list in a file, as VNN-COMP writes it, or models and properties, with seconds where some have their
+            own timeout.
+        timeout: seconds of every instance that has none of its own; without one it goes on until it is done.
+        jobs: how many are verified at the same time.
+        store: path or URL of the proof store that they share; None for the user's own, False for none at all.
+        fresh: ignore what is stored, save what is found.
+        out: where rows of results are written as they come, so that a batch can be resumed.
+        resume: go on from the rows that are there.
+        options: all other knobs.
+        listener: told what happens.
+
+    Returns:
+        A result for every instance, in their order: its verdict is `sat`, `unsat`, `unknown`, `timeout` or `error`.
+
+    Raises:
+        InputError: the list cannot be read, results cannot be written, or no process can be started.
+        ValueError: resume without out.
+    """
+    if resume and out is None:
+        raise ValueError("resume needs out: where the results are")
+    limit = FOREVER if timeout is None else timeout
+    if isinstance(instances, str | PathLike):
+        listing = read_instances(Path(instances), timeout=limit)
+    else:
+        rows = tuple(_instance(number, limit, *row) for number, row in enumerate(instances))
+        listing = InstanceList(Path("instances"), "instances", rows)
+
+    def run(results: CollectedResults | ResultsFile) -> list[Result]:
+        return run_batch(
+            listing, results, jobs=jobs, store=store, fresh=fresh, options=options, listener=listener
+        )  # fmt: skip
+
+    if out is None:
+        return run(CollectedResults())
+    with ResultsFile(Path(out), listing, resume=resume) as file:
+        return run(file)
+
+
+def _instance(number: int, limit: float, model: Name, query: Name, timeout: float | None = None) -> Instance:
+    names = fspath(model), fspath(query)
+    return Instance(number, *names, limit if timeout is None else timeout, Path(names[0]), Path(names[1]))

@@ -1,0 +1,30 @@
+"""Results that are kept in memory alone."""
+
+from __future__ import annotations
+
+from ivan.batch.results import Result
+
+
+class CollectedResults:
+    """The results of a batch that nobody resumes.
+
+    Attributes:
+        kept: results that were there already: none.
+        counterexamples: of every `sat`, by the number of its instance, as VNN-COMP writes them.
+    """
+
+    def __init__(self) -> None:
+        self.kept: dict[int, Result] = {}
+        self.counterexamples: dict[int, str] = {}
+        self._done: dict[int, Result] = {}
+
+    def add(self, result: Result, counterexample: str | None = None) -> Result:
+        """Keeps a result."""
+        if counterexample is not None:
+            self.counterexamples[result.instance.number] = counterexample
+        self._done[result.instance.number] = result
+        return result
+
+    def finish(self) -> list[Result]:
+        """All of them, in the order of their instances."""
+        return [self._done[number] for number in sorted(self._done)]

@@ -1,0 +1,203 @@
+"""`ivan gate`: a suite of properties against a new version of a model."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ivan.cli.output import check_target, print_answer, write_file
+from ivan.cli.parameters import knob_option
+from ivan.errors import InputError
+from ivan.options import knob
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.table import Table
+
+    from ivan.gate.report import Gate
+    from ivan.gate.suite import Suite
+
+
+@click.command("gate")
+@click.argument("suite_file", type=click.Path(path_type=Path), metavar="SUITE.toml")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="[NAME=]MODEL",
+    help="The version to check; by default the suite's own. NAME where the suite has several models.",
+)
+@click.option(
+    "--base",
+    "bases",
+    multiple=True,
+    metavar="[NAME=]MODEL",
+    help="The version to compare with and to start from; by default the suite's own.",
+)
+@click.option("--no-base", is_flag=True, help="Compare with nothing.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Questions at the same time; they share the processors and the store.",
+)
+@click.option("--store", metavar="PATH|URL", help="Proof store; default: IVAN_STORE, else the user's cache directory.")
+@click.option("--no-store", is_flag=True, help="Neither read nor write proofs.")
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit's XML here.")
+@click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Write a summary for people here.")
+@click.option("--json", "report", metavar="FILE|-", help="Write a report for programs.")
+@click.option(
+    "--threads",
+    type=click.IntRange(0, knob("threads")["maximum"]),
+    default=0,
+    metavar="N",
+    help="Threads of every search; by default the processors divided by the jobs.",
+)
+@knob_option("seed", int, metavar="N")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but the findings and errors.")
+@click.option("-v", "--verbose", is_flag=True, help="On a terminal, too, a line for every question that is answered.")
+@click.pass_context
+def gate(
+    context: click.Context,
+    suite_file: Path,
+    models: tuple[str, ...],
+    bases: tuple[str, ...],
+    no_base: bool,
+    jobs: int,
+    store: str | None,
+    no_store: bool,
+    junit: Path | None,
+    markdown: Path | None,
+    report: str | None,
+    threads: int,
+    seed: int,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Check that a new version of a model keeps what a suite demands, and tell what changed.
+
+    The suite names the base version, properties, and how serious each is; docs/gate.md describes it. The base version
+    is asked first, which costs nothing once its answers are stored; the new version then starts from its proofs.
+
+    \b
+    Examples:
+      ivan gate suite.toml                                  # the base version alone
+      ivan gate suite.toml --model model-v2.onnx
+      ivan gate suite.toml --model model-v2.onnx --base model-v1.onnx --jobs 2
+      ivan gate suite.toml --model model-v2.onnx --junit gate.xml --markdown summary.md
+
+    \b
+    Exit codes:
+      0    everything holds that has to
+      1    a property is violated that must not be, or a counterexample is back
+      2    something given cannot be used
+      3    a property is undecided that must hold
+      130  interrupted
+    """  # noqa: D301 - click wants the character, not the two letters
+    started: float = context.obj["started"] if context.obj else time.monotonic()
+    began = datetime.now(UTC)
+    if no_store and store:
+        raise click.UsageError("--no-store does not go with --store")
+    if no_base and bases:
+        raise click.UsageError("--no-base does not go with --base")
+    if quiet and verbose:
+        raise click.UsageError("--quiet does not go with --verbose")
+    for target in (junit, markdown, Path(report) if report not in (None, "-") else None):
+        if target is not None:
+            check_target(target)
+
+    from ivan.cli.batch_progress import talk
+    from ivan.cli.tables import show
+    from ivan.gate.answers import exit_code
+    from ivan.gate.questions import questions
+    from ivan.gate.report import Gate, json_report, junit_report
+    from ivan.gate.report import markdown as as_markdown
+    from ivan.gate.run import check
+    from ivan.gate.suite import read_suite
+    from ivan.options import Options
+
+    suite = read_suite(suite_file)
+    versions, before = {**suite.models, **_named(suite, models, "--model")}, _named(suite, bases, "--base")
+    compared = None if no_base or not (models or bases) else {**suite.models, **before}
+    talker = talk(quiet=quiet, verbose=verbose)
+    try:
+        with tempfile.TemporaryDirectory(prefix="ivan-gate-") as folder, talker:
+            checked = check(
+                suite,
+                questions(suite, Path(folder), lambda line: talker.warned(line, None)),
+                versions,
+                compared,
+                jobs=jobs,
+                store=False if no_store else store,
+                options=Options(threads=threads, seed=seed),
+                listener=talker,
+            )
+    except KeyboardInterrupt:
+        click.echo("interrupted; what was proved is stored, and the same command goes on from there", err=True)
+        return 130
+    found = Gate(suite, versions, compared, checked, began, time.monotonic() - started)
+    if junit is not None:
+        write_file(junit, junit_report(found))
+    if markdown is not None:
+        write_file(markdown, as_markdown(found))
+    if report == "-":
+        print_answer(json_report(found).rstrip("\n"))
+    else:
+        if report is not None:
+            write_file(Path(report), json_report(found))
+        show(_table(found))
+        click.echo(_summary(found))
+    return exit_code(checked)
+
+
+def _named(suite: Suite, given: Sequence[str], option: str) -> Mapping[str, Path]:
+    """Files by the name of the suite's model: NAME=MODEL, or MODEL alone where there is one."""
+    found: dict[str, Path] = {}
+    for text in given:
+        name, equals, file = text.partition("=")
+        if not equals or name not in suite.models:
+            if len(suite.models) > 1:
+                known = ", ".join(suite.models)
+                raise InputError(f"{option} {text}: which model is meant?", hint=f"NAME=MODEL, NAME one of {known}")
+            (name,), file = suite.models, text
+        if name in found:
+            raise InputError(f"{option}: two files for {name}", hint="give one")
+        found[name] = Path(file)
+    return found
+
+
+def _table(found: Gate) -> Table:
+    from rich.text import Text
+
+    from ivan.cli.tables import duration, table
+    from ivan.gate.answers import sorted_by_change
+    from ivan.gate.report import said
+
+    rows = table("", "property", "before", "now", "reused", "time")
+    for column in (4, 5):
+        rows.columns[column].justify = "right"
+    colours = {0: "", 1: "red", 2: "red", 3: "yellow"}
+    for one in sorted_by_change(found.checked):
+        share = f"{one.now.reused_leaves / one.now.base_leaves:.0%}" if one.now.base_leaves else ""
+        rows.add_row(
+            Text(one.change.value, colours[one.blocks] or ("green" if one.now.state == "holds" else "")),
+            one.question.name,
+            "" if one.before is None else one.before.state.value,
+            said(one),
+            share,
+            duration(one.now.seconds),
+        )
+    return rows
+
+
+def _summary(found: Gate) -> str:
+    numbers = found.numbers()
+    return f"\n{found.headline()}" + (f"; {numbers}" if numbers else "")

@@ -1,0 +1,172 @@
+"""A gate's findings for others: Markdown for a pull request, JUnit's XML, JSON."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import ivan
+from ivan.gate.answers import Answer, Change, Checked, State, Totals, exit_code, sorted_by_change
+from ivan.gate.suite import ONLY, Suite
+from ivan.report.junit import Case, junit
+
+SHOWN = 8
+"""Values of a counterexample that a summary shows."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """All that a report speaks of.
+
+    Attributes:
+        suite: what was asked.
+        versions: the version at hand of every model.
+        bases: the version it is compared with; None where nothing is compared.
+        checked: the answers, in the suite's order.
+        began: when.
+        seconds: that all of it took.
+    """
+
+    suite: Suite
+    versions: Mapping[str, Path]
+    bases: Mapping[str, Path] | None
+    checked: Sequence[Checked]
+    began: datetime
+    seconds: float
+
+    def headline(self) -> str:
+        """The most important, in one sentence."""
+        code, changes = exit_code(self.checked), Counter(one.change for one in self.checked if one.blocks)
+        if not code:
+            return f"{_counted(len(self.checked), 'property', 'properties')}: nothing stands in the way"
+        parts = [f"{count} {change}" for change in Change if (count := changes[change])]
+        return f"{', '.join(parts)}, of {_counted(len(self.checked), 'property', 'properties')}"
+
+    def numbers(self) -> str:
+        """What was reused, and how long it took, in one sentence; empty where nothing is known."""
+        totals = Totals.of(self.checked)
+        parts = [] if totals.reused is None else [f"{totals.reused:.0%} of the old proofs reused"]
+        if totals.seconds_before is not None:
+            parts.append(f"{totals.seconds:.1f} s of verification instead of {totals.seconds_before:.1f} s")
+        return ", ".join(parts)
+
+
+def markdown(gate: Gate) -> str:
+    """A summary for a pull request, what changed first."""
+    ordered = sorted_by_change(gate.checked)
+    mark = {0: "✅", 1: "❌", 2: "⚠️", 3: "❔"}
+    lines = [f"### {mark[exit_code(gate.checked)]} {_escaped(gate.suite.name)}: {gate.headline()}", ""]
+    for name, path in gate.versions.items():
+        before = "" if gate.bases is None else f"`{gate.bases[name].name}` → "
+        lines.append(f"{before}`{path.name}`" + ("" if name == ONLY else f" ({_escaped(name)})") + "  ")
+    if numbers := gate.numbers():
+        lines.append(f"{numbers}  ")
+    lines += ["", "| | property | before | now | reused | time |", "|---|---|---|---|---:|---:|"]
+    for one in ordered:
+        before = "" if one.before is None else one.before.state.value
+        share = f"{one.now.reused_leaves / one.now.base_leaves:.0%}" if one.now.base_leaves else ""
+        cells = [one.change.value, one.question.name, before, said(one), share, f"{one.now.seconds:.1f} s"]
+        lines.append("| " + " | ".join(_escaped(cell) for cell in cells) + " |")
+    for one in ordered:
+        if one.now.counterexample is not None and one.blocks:
+            lines += ["", f"<details><summary>{_escaped(one.question.name)}: counterexample</summary>", ""]
+            lines += ["```", *_shortened(one.now.counterexample), "```", "", "</details>"]
+    return "\n".join(lines) + "\n"
+
+
+def junit_report(gate: Gate) -> str:
+    """A case for every question: what stands in the way is a failure or an error, all else passed or skipped."""
+    properties = {"suite": str(gate.suite.path), "ivan": ivan.__version__}
+    properties |= {name: str(path) for name, path in gate.versions.items()}
+    cases = [_case(gate, one) for one in gate.checked]
+    return junit(gate.suite.name, cases, when=gate.began, properties=properties)
+
+
+def _case(gate: Gate, one: Checked) -> Case:
+    group = f"{gate.suite.name}.{gate.versions[one.question.property.model].name.replace('.', '_')}"
+    name, now = one.question.name, one.now
+    text = now.counterexample or now.hint or ""
+    if now.state is State.UNUSABLE:
+        return Case(group, name, now.seconds, "error", one.change.value, said(one), text)
+    if one.blocks:
+        return Case(group, name, now.seconds, "failure", one.change.value, said(one), text)
+    if now.state is State.HOLDS:
+        return Case(group, name, now.seconds, "passed")
+    return Case(group, name, now.seconds, "skipped", one.change.value, f"{said(one)}, which may be")
+
+
+def json_report(gate: Gate) -> str:
+    """All that is known."""
+    totals = Totals.of(gate.checked)
+    report = {
+        "version": ivan.__version__,
+        "suite": str(gate.suite.path),
+        "exit_code": exit_code(gate.checked),
+        "began": gate.began.isoformat(timespec="seconds"),
+        "seconds": round(gate.seconds, 3),
+        "models": {name: str(path) for name, path in gate.versions.items()},
+        "bases": None if gate.bases is None else {name: str(path) for name, path in gate.bases.items()},
+        "totals": asdict(totals),
+        "changes": {change.value: count for change in Change if (count := _count(gate, change))},
+        "properties": [_flat(one) for one in sorted_by_change(gate.checked)],
+    }
+    return json.dumps(report, indent=2) + "\n"
+
+
+def _flat(one: Checked) -> dict[str, Any]:
+    asked = one.question.property
+    return {
+        "name": one.question.name,
+        "model": asked.model,
+        "severity": asked.severity.value,
+        "timeout": asked.timeout,
+        "change": one.change.value,
+        "blocks": bool(one.blocks),
+        "now": _answer(one.now),
+        "before": None if one.before is None else _answer(one.before),
+    }
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    facts = asdict(answer)
+    return facts | {"returned": None if answer.returned is None else str(answer.returned)}
+
+
+def _count(gate: Gate, change: Change) -> int:
+    return sum(one.change is change for one in gate.checked)
+
+
+def said(one: Checked) -> str:
+    """What is known now, in a few words."""
+    now = one.now
+    if now.returned is not None:
+        return f"violated: the counterexample {now.returned.name} is back"
+    if now.state is State.UNUSABLE:
+        return f"unusable: {now.reason or 'no reason is known'}"
+    if now.verdict == "timeout":
+        return f"undecided after {one.question.property.timeout:g} s"
+    return now.state.value
+
+
+def _shortened(counterexample: str) -> list[str]:
+    """The first values of the inputs, and the outputs likewise."""
+    lines = [line.strip() for line in counterexample.removeprefix("(").removesuffix(")").split("\n")]
+    shown = []
+    for letter in "XY":
+        values = [line for line in lines if line.startswith(f"({letter}_")]
+        shown += values[:SHOWN] + ([f"and {len(values) - SHOWN:,} more"] if len(values) > SHOWN else [])
+    return shown
+
+
+def _escaped(text: str) -> str:
+    """Within a table of Markdown."""
+    return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+
+def _counted(number: int, one: str, several: str) -> str:
+    return f"{number:,} {one if number == 1 else several}"

@@ -1,0 +1,110 @@
+"""What a change is called, and which exit code it gives reason for."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from ivan.gate.answers import (
+    HELD,
+    UNDECIDED,
+    UNUSABLE,
+    VIOLATED,
+    Answer,
+    Change,
+    Checked,
+    State,
+    Totals,
+    exit_code,
+    sorted_by_change,
+)
+from ivan.gate.questions import Question
+from ivan.gate.suite import ONLY, Property, Severity
+
+
+def checked(
+    now: State, before: State | None = None, severity: Severity = Severity.MUST_HOLD, *, back: bool = False
+) -> Checked:
+    asked = Property("p", ONLY, Path("p.vnnlib"), severity, 60.0, ())
+    answer = Answer(now, "", 1.0, 1.0, returned=Path("old.txt") if back else None)
+    old = None if before is None else Answer(before, "", 1.0, 3.0)
+    return Checked(Question(asked, "p", Path("p.vnnlib")), answer, old)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "change"),
+    [
+        (State.HOLDS, State.HOLDS, Change.STILL_HOLDING),
+        (State.HOLDS, State.VIOLATED, Change.NEWLY_VIOLATED),
+        (State.HOLDS, State.UNDECIDED, Change.NEWLY_UNDECIDED),
+        (State.VIOLATED, State.HOLDS, Change.NEWLY_PROVED),
+        (State.VIOLATED, State.VIOLATED, Change.STILL_VIOLATED),
+        (State.VIOLATED, State.UNDECIDED, Change.STILL_UNDECIDED),
+        (State.UNDECIDED, State.HOLDS, Change.NEWLY_PROVED),
+        (State.UNDECIDED, State.VIOLATED, Change.NEWLY_VIOLATED),
+        (State.UNDECIDED, State.UNDECIDED, Change.STILL_UNDECIDED),
+        (None, State.HOLDS, Change.HOLDS),
+        (State.UNUSABLE, State.VIOLATED, Change.VIOLATED),
+        (None, State.UNDECIDED, Change.UNDECIDED),
+        (State.HOLDS, State.UNUSABLE, Change.UNUSABLE),
+    ],
+)
+def test_a_change_is_called_by_what_was_and_what_is(before: State | None, now: State, change: Change) -> None:
+    assert checked(now, before).change is change
+
+
+@pytest.mark.parametrize(
+    ("state", "severity", "code"),
+    [
+        (State.HOLDS, Severity.MUST_HOLD, HELD),
+        (State.VIOLATED, Severity.MUST_HOLD, VIOLATED),
+        (State.VIOLATED, Severity.MAY_BE_UNDECIDED, VIOLATED),
+        (State.VIOLATED, Severity.MAY_FAIL, HELD),
+        (State.UNDECIDED, Severity.MUST_HOLD, UNDECIDED),
+        (State.UNDECIDED, Severity.MAY_BE_UNDECIDED, HELD),
+        (State.UNDECIDED, Severity.MAY_FAIL, HELD),
+        (State.UNUSABLE, Severity.MAY_FAIL, UNUSABLE),
+    ],
+)
+def test_severity_decides_what_stands_in_the_way(state: State, severity: Severity, code: int) -> None:
+    assert checked(state, severity=severity).blocks == code
+
+
+@pytest.mark.parametrize("severity", Severity)
+def test_a_counterexample_that_is_back_always_stands_in_the_way(severity: Severity) -> None:
+    assert checked(State.VIOLATED, severity=severity, back=True).blocks == VIOLATED
+
+
+def test_a_violation_wins_over_what_is_unusable_and_that_over_what_is_undecided() -> None:
+    states = {HELD: State.HOLDS, VIOLATED: State.VIOLATED, UNUSABLE: State.UNUSABLE, UNDECIDED: State.UNDECIDED}
+    order = [VIOLATED, UNUSABLE, UNDECIDED, HELD]
+    for several in product(states, repeat=3):
+        found = exit_code([checked(states[code]) for code in several])
+        assert found == min(several, key=order.index)
+    assert exit_code([]) == HELD
+
+
+def test_what_stands_in_the_way_comes_first_and_then_what_changed_for_the_worse() -> None:
+    every = [
+        checked(State.HOLDS, State.HOLDS),
+        checked(State.HOLDS, State.VIOLATED),
+        checked(State.VIOLATED, State.VIOLATED, Severity.MAY_FAIL),
+        checked(State.UNDECIDED, State.HOLDS),
+        checked(State.VIOLATED, State.HOLDS),
+    ]
+    assert [one.change for one in sorted_by_change(every)] == [
+        Change.NEWLY_VIOLATED,
+        Change.NEWLY_UNDECIDED,
+        Change.STILL_VIOLATED,
+        Change.NEWLY_PROVED,
+        Change.STILL_HOLDING,
+    ]
+
+
+def test_totals_say_what_both_versions_took_only_where_it_is_known_of_all() -> None:
+    some = [checked(State.HOLDS, State.HOLDS), checked(State.HOLDS, State.VIOLATED)]
+    assert (Totals.of(some).seconds, Totals.of(some).seconds_before) == (2.0, 6.0)
+    assert Totals.of([*some, checked(State.HOLDS)]).seconds_before is None
+    assert Totals.of(some).reused is None

@@ -1,0 +1,116 @@
+"""Suites say exactly what is asked, and what they cannot mean is an error with its place."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from ivan.errors import InputError
+from ivan.gate.suite import ONLY, OutputRange, Robustness, Severity, Suite, read_suite
+
+WHOLE = """
+model = "net.onnx"
+timeout = 5
+
+[[property]]
+query = "a.vnnlib.gz"
+
+[[property]]
+name = "digits stay"
+robustness = { inputs = "x.npy", epsilon = "8/255", clip = [0, 1], mean = 0.1, std = [0.3], labels = 3, target = 7 }
+severity = "may-be-undecided"
+timeout = 0.5
+
+[[property]]
+range = { lower = -1, upper = [1, 2.5], outputs = [0, 1], min = 0.1, max = 1e2, exclusive = true }
+severity = "may-fail"
+fixed = ["old.txt", "older.txt"]
+"""
+
+
+def suite(folder: Path, text: str) -> Suite:
+    path = folder / "suite.toml"
+    path.write_text(text)
+    return read_suite(path)
+
+
+def test_a_suite_is_read_with_exact_numbers_and_paths_from_its_folder(tmp_path: Path) -> None:
+    read = suite(tmp_path, WHOLE)
+    assert (read.name, read.models) == ("suite", {ONLY: tmp_path / "net.onnx"})
+    file, digits, outputs = read.properties
+    assert (file.name, file.asks, file.severity, file.timeout) == ("a", tmp_path / "a.vnnlib.gz", Severity.MUST_HOLD, 5)
+    assert (digits.name, digits.severity, digits.timeout) == ("digits stay", Severity.MAY_BE_UNDECIDED, 0.5)
+    assert digits.asks == Robustness(
+        tmp_path / "x.npy",
+        Fraction(8, 255),
+        (Fraction(0), Fraction(1)),
+        (Fraction(1, 10),),
+        (Fraction(3, 10),),
+        (3,),
+        7,
+    )
+    assert (outputs.name, outputs.severity) == ("property 3", Severity.MAY_FAIL)
+    assert outputs.fixed == (tmp_path / "old.txt", tmp_path / "older.txt")
+    assert outputs.asks == OutputRange(
+        (Fraction(-1),), (Fraction(1), Fraction(5, 2)), None, (0, 1), Fraction(1, 10), Fraction(100), True
+    )
+
+
+def test_a_suite_of_several_models_says_which_each_property_means(tmp_path: Path) -> None:
+    text = '[models]\na = "a.onnx"\nb = "b.onnx"\n[[property]]\nmodel = "b"\nquery = "q.vnnlib"\n'
+    read = suite(tmp_path, text)
+    assert read.models == {"a": tmp_path / "a.onnx", "b": tmp_path / "b.onnx"}
+    assert read.properties[0].model == "b"
+
+
+PLAIN = 'model = "m.onnx"\n[[property]]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model = ", "suite.toml: Invalid value"),
+        ("", "suite.toml: either model or a table [models] is expected"),
+        ('model = "m"\n[models]\na = "b"', "either model or a table [models] is expected"),
+        ('model = "m"', "suite.toml: no properties"),
+        ('model = 3\n[[property]]\nquery = "q"', "suite.toml: model: a text is expected"),
+        ('modell = "m"\nmodel = "m"\n[[property]]\nquery = "q"', "suite.toml: modell means nothing here: model?"),
+        (PLAIN + 'severity = "must-hold"', "property 1: exactly one of query, robustness, range is expected"),
+        (PLAIN + 'query = "q"\nrange = { max = 1 }', "property 1: exactly one of query, robustness, range is expected"),
+        (
+            PLAIN + 'query = "q"\nseverity = "high"',
+            "property 1: severity: one of must-hold, may-be-undecided, may-fail",
+        ),
+        (PLAIN + 'query = "q"\ntimeout = -1', "property 1: timeout: a number of seconds is expected"),
+        (PLAIN + 'query = "q"\ntimeout = nan', "suite.toml: "),
+        (PLAIN + 'query = "q"\nname = "n"\nfix = []', "property 1 ('n'): fix means nothing here: fixed?"),
+        (PLAIN + 'query = "q"\nmodel = "other"', "property 1: model: one of 'model' is expected"),
+        (PLAIN + 'query = "q"\n[[property]]\nquery = "q"', "property 2: a second property is called 'q'"),
+        (PLAIN + "robustness = { epsilon = 1 }", "property 1: inputs is missing"),
+        (PLAIN + 'robustness = { inputs = "x", epsilon = "a" }', "property 1: epsilon: 'a' is not a number"),
+        (PLAIN + 'robustness = { inputs = "x", epsilon = 1, clip = 1 }', "clip: a least and a greatest value"),
+        (PLAIN + 'robustness = { inputs = "x", epsilon = 1, mean = 1 }', "mean and std go together"),
+        (PLAIN + 'robustness = { inputs = "x", epsilon = 1, norm = "l2" }', "norm means nothing here"),
+        (PLAIN + "robustness = 3", "property 1: robustness: a table is expected"),
+        (PLAIN + "range = { lower = 0, max = 1 }", "range: either lower and upper, or box, are expected"),
+        (PLAIN + "range = { lower = 0, upper = 1 }", "range: min, max or both are expected"),
+        (PLAIN + 'range = { box = "b", outputs = [-1], max = 1 }', "outputs: a whole number from 0 is expected"),
+        (PLAIN + 'range = { box = "b", max = 1, exclusive = 1 }', "exclusive: true or false is expected"),
+    ],
+)
+def test_what_means_nothing_is_an_error_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        suite(tmp_path, text)
+    assert message in caught.value.message
+    assert "\n" not in caught.value.message
+    assert caught.value.hint
+
+
+def test_a_suite_that_is_not_there_or_no_text_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        read_suite(tmp_path / "nosuch.toml")
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="not a text file"):
+        read_suite(tmp_path / "bytes.toml")
