@@ -32,6 +32,9 @@ range = { lower = -1, upper = 1, outputs = 0, min = 1.5, max = 2.5 }
 """
 
 
+REPORTS = ("--json", "r.json", "--markdown", "m.md", "--junit", "j.xml")
+
+
 @pytest.fixture
 def suite(here: Path) -> Path:
     (here / "points.csv").write_text("0.1,0.2,0.3\n-0.1,0.5,0\n")
@@ -58,9 +61,7 @@ def test_the_base_version_alone_keeps_what_is_demanded(ivan: Shell, suite: Path)
 
 
 def test_a_new_version_starts_from_the_base_versions_proofs_and_is_compared(ivan: Shell, suite: Path) -> None:
-    done = ivan(
-        "gate", "suite.toml", "--model", "same.onnx", "--json", "r.json", "--markdown", "m.md", "--junit", "j.xml"
-    )
+    done = ivan("gate", "suite.toml", "--model", "same.onnx", *REPORTS)
     assert done.code == 0, done.err
     report = json.loads((suite / "r.json").read_text())
     entries = {entry["name"]: entry for entry in report["properties"]}
@@ -74,9 +75,7 @@ def test_a_new_version_starts_from_the_base_versions_proofs_and_is_compared(ivan
 
 
 def test_a_version_that_breaks_a_property_is_stopped_and_the_break_comes_first(ivan: Shell, suite: Path) -> None:
-    done = ivan(
-        "gate", "suite.toml", "--model", "worse.onnx", "--json", "r.json", "--markdown", "m.md", "--junit", "j.xml"
-    )
+    done = ivan("gate", "suite.toml", "--model", "worse.onnx", *REPORTS)
     assert done.code == 1
     report = json.loads((suite / "r.json").read_text())
     assert report["exit_code"] == 1
@@ -126,7 +125,8 @@ def test_a_question_that_cannot_be_asked_is_told_with_its_reason(ivan: Shell, su
 def test_several_models_are_named(ivan: Shell, suite: Path) -> None:
     (suite / "two.toml").write_text(
         '[models]\na = "model.onnx"\nb = "model.onnx"\n'
-        '[[property]]\nmodel = "a"\nquery = "holds.vnnlib"\n[[property]]\nmodel = "b"\nname = "b"\nquery = "holds.vnnlib"\n'
+        '[[property]]\nmodel = "a"\nquery = "holds.vnnlib"\n'
+        '[[property]]\nmodel = "b"\nname = "b"\nquery = "holds.vnnlib"\n'
     )
     done = ivan("gate", "two.toml", "--model", "b=worse.onnx", "--json", "r.json")
     assert done.code == 1

@@ -42,15 +42,8 @@ def test_a_suite_is_read_with_exact_numbers_and_paths_from_its_folder(tmp_path: 
     file, digits, outputs = read.properties
     assert (file.name, file.asks, file.severity, file.timeout) == ("a", tmp_path / "a.vnnlib.gz", Severity.MUST_HOLD, 5)
     assert (digits.name, digits.severity, digits.timeout) == ("digits stay", Severity.MAY_BE_UNDECIDED, 0.5)
-    assert digits.asks == Robustness(
-        tmp_path / "x.npy",
-        Fraction(8, 255),
-        (Fraction(0), Fraction(1)),
-        (Fraction(1, 10),),
-        (Fraction(3, 10),),
-        (3,),
-        7,
-    )
+    clip, mean, deviation = (Fraction(0), Fraction(1)), (Fraction(1, 10),), (Fraction(3, 10),)
+    assert digits.asks == Robustness(tmp_path / "x.npy", Fraction(8, 255), clip, mean, deviation, (3,), 7)
     assert (outputs.name, outputs.severity) == ("property 3", Severity.MAY_FAIL)
     assert outputs.fixed == (tmp_path / "old.txt", tmp_path / "older.txt")
     assert outputs.asks == OutputRange(
@@ -81,7 +74,7 @@ PLAIN = 'model = "m.onnx"\n[[property]]\n'
         (PLAIN + 'query = "q"\nrange = { max = 1 }', "property 1: exactly one of query, robustness, range is expected"),
         (
             PLAIN + 'query = "q"\nseverity = "high"',
-            "property 1: severity: one of must-hold, may-be-undecided, may-fail",
+            "severity: one of must-hold, may-be-undecided, may-fail",
         ),
         (PLAIN + 'query = "q"\ntimeout = -1', "property 1: timeout: a number of seconds is expected"),
         (PLAIN + 'query = "q"\ntimeout = nan', "suite.toml: "),
