@@ -55,8 +55,13 @@ def test_commands_do_what_is_shown(reader: Path, page: str) -> None:
         assert done.stdout.rstrip("\n") == shown, command
 
 
+TEXT = re.compile(r"^```text\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
 @pytest.mark.usefixtures("reader")
-def test_the_python_of_specifications_prints_unsat(capsys: pytest.CaptureFixture[str]) -> None:
-    (source,) = PYTHON.findall((ROOT / "docs" / "specifications.md").read_text())
-    exec(compile(source, "specifications.md", "exec"), {})
-    assert capsys.readouterr().out == "unsat\n"
+@pytest.mark.parametrize("page", ["specifications.md", "python.md"])
+def test_python_prints_what_is_shown(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "docs" / page).read_text()
+    (source,), (shown,) = PYTHON.findall(text), TEXT.findall(text) or ["unsat\n"]
+    exec(compile(source, page, "exec"), {})
+    assert capsys.readouterr().out == shown

@@ -6,6 +6,7 @@ they take from the base version: a new version that says otherwise has changed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -65,10 +66,16 @@ def questions(suite: Suite, folder: Path, warn: Warn) -> list[Question]:
             raise InputError(f"{place}: {error}", hint="docs/gate.md says what each key means") from error
         for number, specification in enumerate(made):
             name = asked.name if len(made) == 1 else f"{asked.name} [{number}]"
-            file = folder / f"{len(found)}.vnnlib"
+            file = folder / f"{len(found)}" / f"{_plain(name)}.vnnlib"  # the store shows a property by its file's name
+            file.parent.mkdir()
             file.write_text(specification.text, encoding="utf-8")
             found.append(Question(asked, name, file))
     return found
+
+
+def _plain(name: str) -> str:
+    """As the name of a file, on any system."""
+    return re.sub(r"[^\w.+-]+", "-", name).strip("-.")[:80] or "property"
 
 
 def _around_inputs(model: Model, asked: Robustness, warn: Warn) -> list[Specification]:

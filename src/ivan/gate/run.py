@@ -56,15 +56,23 @@ def check(
         InputError: a fixed counterexample cannot be used, or no process can be started.
     """
     asking = _Asking(suite, jobs, store, options, listener)
-    before = None if bases is None else asking.all(asked, bases, "the base version")
+    changed = [] if bases is None else [n for n, q in enumerate(asked) if _file(q, bases) != _file(q, versions)]
+    old: dict[int, Answer] = {}
+    if bases is not None:
+        answers = asking.all([asked[number] for number in changed], bases, "the base version")
+        old = dict(zip(changed, answers, strict=True))
     back = {number: found for number, question in enumerate(asked) if (found := _back(question, versions)) is not None}
     rest = [question for number, question in enumerate(asked) if number not in back]
-    found = iter(asking.all(rest, versions, "this version" if bases else ""))
-    now = [back[number] if number in back else next(found) for number in range(len(asked))]
+    fresh = iter(asking.all(rest, versions, "this version" if changed else ""))
+    now = [back[number] if number in back else next(fresh) for number in range(len(asked))]
     return [
-        Checked(question, now[number], None if before is None else before[number])
+        Checked(question, now[number], None if bases is None else old.get(number, now[number]))
         for number, question in enumerate(asked)
     ]
+
+
+def _file(question: Question, versions: Versions) -> Path:
+    return versions[question.property.model]
 
 
 def _back(question: Question, versions: Versions) -> Answer | None:
