@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ivan.bounds.cone import Cone, cones
 from ivan.bounds.objective import Objective
 from ivan.bounds.parallel import WIDE, map_chunks, threads
 from ivan.bounds.rigorous import UNIT, down, gamma
@@ -32,6 +33,7 @@ from ivan.deadline import NEVER, Deadline
 from ivan.network.activations import Identity
 from ivan.network.affine import Affine
 from ivan.network.layers import Network
+from ivan.network.linear import LinearMap
 
 if TYPE_CHECKING:
     from ivan.bounds.enclosure import Enclosure
@@ -83,6 +85,10 @@ class Advice:
             [None if s is None else s[rows] for s in self.slopes],
             [None if m is None else m[rows] for m in self.multipliers],
         )
+
+
+Advise = Callable[[Index, "Enclosure", "Cone | None"], Advice]
+"""Advice for some rows (positions), in terms of an enclosure that may be that of a cone alone."""
 
 
 @dataclass
@@ -265,24 +271,35 @@ def bound_rows(
     owner: Index,
     unit: Index,
     sign: Array,
-    advice: Callable[[slice], Advice] | None = None,
+    advice: Advise | None = None,
     deadline: Deadline = NEVER,
 ) -> Array:
     """Rigorous lower bounds of sign z_unit, (R,); arguments as for `bound_units`.
 
-    Besides, sign (R,) is 1 or -1, and `advice` makes slopes and multipliers for a slice of the rows.
+    Besides, sign (R,) is 1 or -1, and `advice` makes slopes and multipliers for some of the rows.
     """
     base = sign * affine.constant[unit]
     # coefficients that are selected, not computed, only carry the uncertainty of the map's own entries
     uncertainty = enclosure.rounding[k][owner, unit] + 4.0 * UNIT * np.abs(base)
+    bound = np.empty(len(unit))
+    for rows, cone in cones(enclosure.network, affine, k, unit):
+        known, terms, row = enclosure, affine.terms, unit[rows]
+        if cone is not None:
+            known, terms, row = cone.of(enclosure), cone.affine.terms, np.searchsorted(cone.rows, row)
 
-    def one(part: slice) -> Array:
-        deadline.check()
-        coefficients = {source: linear.select(unit[part]) * sign[part, None] for source, linear in affine.terms}
-        rows = Rows(owner[part], coefficients, base[part], uncertainty[part])
-        return sweep(enclosure, rows, None if advice is None else advice(part)).bound
+        def one(
+            part: slice,
+            rows: Index = rows, cone: Cone | None = cone, known: Enclosure = known,
+            terms: Sequence[tuple[int, LinearMap]] = terms, row: Index = row,
+        ) -> Array:  # fmt: skip
+            deadline.check()
+            here = rows[part]
+            coefficients = {source: linear.select(row[part]) * sign[here, None] for source, linear in terms}
+            chosen = None if advice is None else advice(here, known, cone)
+            return sweep(known, Rows(owner[here], coefficients, base[here], uncertainty[here]), chosen).bound
 
-    return np.concatenate(in_chunks(one, enclosure.network, len(owner), owner))
+        bound[rows] = np.concatenate(in_chunks(one, known.network, len(rows), owner[rows]))
+    return bound
 
 
 def bound_outputs(

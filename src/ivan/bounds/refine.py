@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ivan.bounds.ascent import Ascent, Parameters, Schedule
 from ivan.bounds.backward import Advice, bound_rows
+from ivan.bounds.cone import Cone
 from ivan.bounds.enclosure import Enclosure, unstable_units, walk
 from ivan.deadline import NEVER, Deadline
 from ivan.network.affine import Affine
@@ -138,12 +139,17 @@ def _bounded(
         return low, high
     owner, unit, side = domains[place], table.unit[row], table.side[row]
 
-    def advice(part: slice) -> Advice:
-        slopes: list[Array | None] = [None] * len(result.network.layers)
+    def advice(rows: Index, known: Enclosure, cone: Cone | None) -> Advice:
+        slopes: list[Array | None] = [None] * len(known.network.layers)
         for j, (units, values) in enumerate(zip(table.support, table.slopes, strict=True)):
-            if len(units):
-                wide = slopes[j] = result.lines[j].lower_slope[owner[part]]
-                wide[:, units] = values[row[part]]
+            if not len(units):
+                continue
+            wide = slopes[j] = known.lines[j].lower_slope[owner[rows]]
+            if cone is None:
+                wide[:, units] = values[row[rows]]
+            else:
+                place, inside = cone.position(j, units)
+                wide[:, place] = values[np.ix_(row[rows], inside)]
         return Advice(slopes, [])
 
     bound = bound_rows(result, affine, k, owner, unit, np.where(side == Side.ABOVE, 1.0, -1.0), advice, deadline)
