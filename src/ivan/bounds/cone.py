@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-TILE = 4
+TILE = 3
 """Side of the square whose units share a cone."""
 
 WORTH = 0.6
@@ -136,7 +136,7 @@ def cones(network: Network, affine: Affine, k: int, unit: Index) -> list[tuple[I
     Returns:
         Positions in `unit`, ascending, and the cone of each part; None for what is better done with all of the network.
     """
-    everything = [(np.arange(len(unit)), None)]
+    everything: list[tuple[Index, Cone | None]] = [(np.arange(len(unit)), None)]
     terms = [linear for source, linear in affine.terms if source > 0]
     place = places(terms[0], unit) if terms else None
     if place is None or not len(unit):

@@ -56,7 +56,7 @@ class Quiet(BatchListener):
     def began(self, listing: InstanceList, kept: Sequence[Result], jobs: int) -> None:
         """Counts what there is."""
         self._total = len(listing.instances)
-        self._counts.update(result.verdict for result in kept)
+        self._counts = Counter(result.verdict for result in kept)
 
     def finished(self, result: Result) -> None:
         """Counts it."""

@@ -186,7 +186,7 @@ def _table(found: Gate) -> Table:
         rows.columns[column].justify = "right"
     colours = {0: "", 1: "red", 2: "red", 3: "yellow"}
     for one in sorted_by_change(found.checked):
-        share = f"{one.now.reused_leaves / one.now.base_leaves:.0%}" if one.now.base_leaves else ""
+        share = "" if one.now.reused is None else f"{one.now.reused:.0%}"
         rows.add_row(
             Text(one.change.value, colours[one.blocks] or ("green" if one.now.state == "holds" else "")),
             one.question.name,

@@ -61,7 +61,7 @@ class Answer:
         returned: the fixed counterexample that is back.
         reason: why nothing could be said.
         hint: what the reader can do about it.
-        reused_leaves: of the proof that it started from, those that needed no search.
+        reused_leaves: of the proof that it started from, those that needed no search; 0 of 0 where it did not matter.
         base_leaves: of that proof: all.
         stored: the answer was in the store.
     """
@@ -77,6 +77,11 @@ class Answer:
     reused_leaves: int = 0
     base_leaves: int = 0
     stored: bool = False
+
+    @property
+    def reused(self) -> float | None:
+        """Share of the old proof that needed no search; None where there was none."""
+        return self.reused_leaves / self.base_leaves if self.base_leaves else None
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def questions(suite: Suite, folder: Path, warn: Warn) -> list[Question]:
         place = f"{suite.path}: property {asked.name!r}"
         try:
             if isinstance(asked.asks, Robustness):
-                made = _around_inputs(model, asked.asks, lambda line, place=place: warn(f"{place}: {line}"))
+                made = _around_inputs(model, asked.asks, place, warn)
             else:
                 made = [_range(model, asked.asks)]
         except ValueError as error:
@@ -78,7 +78,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[^\w.+-]+", "-", name).strip("-.")[:80] or "property"
 
 
-def _around_inputs(model: Model, asked: Robustness, warn: Warn) -> list[Specification]:
+def _around_inputs(model: Model, asked: Robustness, place: str, warn: Warn) -> list[Specification]:
     given = _numbers(asked.inputs)
     centres, labels = rows_of(given, model.network.inputs), asked.labels
     if labels is not None and len(labels) not in (1, len(centres)):
@@ -94,7 +94,7 @@ def _around_inputs(model: Model, asked: Robustness, warn: Warn) -> list[Specific
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
         if odd:
-            warn(f"{name}: {odd}")
+            warn(f"{place}: {name}: {odd}")
         made.append(specification)
     return made
 

@@ -69,7 +69,7 @@ def markdown(gate: Gate) -> str:
     lines += ["", "| | property | before | now | reused | time |", "|---|---|---|---|---:|---:|"]
     for one in ordered:
         before = "" if one.before is None else one.before.state.value
-        share = f"{one.now.reused_leaves / one.now.base_leaves:.0%}" if one.now.base_leaves else ""
+        share = "" if one.now.reused is None else f"{one.now.reused:.0%}"
         cells = [one.change.value, one.question.name, before, said(one), share, f"{one.now.seconds:.1f} s"]
         lines.append("| " + " | ".join(_escaped(cell) for cell in cells) + " |")
     for one in ordered:

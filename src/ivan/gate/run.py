@@ -149,6 +149,7 @@ def _timed(store: ProofStore, run: int, answer: Answer) -> Answer:
 
 
 def _answer(result: Result, counterexample: str | None) -> Answer:
+    proved = result.verdict != "sat"  # a counterexample needs no proof
     return Answer(
         STATE_OF[result.verdict],
         result.verdict,
@@ -157,7 +158,7 @@ def _answer(result: Result, counterexample: str | None) -> Answer:
         counterexample,
         reason=result.reason,
         hint=result.hint,
-        reused_leaves=result.reused_leaves or 0,
-        base_leaves=result.base_leaves or 0,
+        reused_leaves=result.reused_leaves or 0 if proved else 0,
+        base_leaves=result.base_leaves or 0 if proved else 0,
         stored=result.exact,
     )

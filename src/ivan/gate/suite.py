@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from ivan.errors import InputError
 from ivan.gate.table import (
@@ -167,7 +168,7 @@ def read_suite(path: Path) -> Suite:
     with top.guarded():
         models = _models(top)
         timeout = top.take("timeout", as_seconds, TIMEOUT)
-        entries = top.take("property", as_tables, [])
+        entries: list[Mapping[str, Any]] = top.take("property", as_tables, [])
         top.end()
     if not entries:
         raise InputError(f"{path}: no properties", hint="each is a table [[property]]")
@@ -183,7 +184,7 @@ def read_suite(path: Path) -> Suite:
 
 
 def _models(top: Table) -> dict[str, Path]:
-    several = top.take("models", as_table, {})
+    several: Mapping[str, Any] = top.take("models", as_table, {})
     one = top.take("model", top.file, None)
     if (one is None) == (not several):
         raise ValueError("either model or a table [models] is expected")
@@ -191,20 +192,20 @@ def _models(top: Table) -> dict[str, Path]:
 
 
 def _property(reader: Table, models: Mapping[str, Path], timeout: float, name: str) -> Property:
-    given = reader.take("name", as_text, None)
+    given: str | None = reader.take("name", as_text, None)
     if given is not None:
         reader.place += f" ({given!r})"
-    model = reader.take("model", as_text, ONLY if ONLY in models else None)
+    model = reader.take("model", as_text, ONLY)
     if model not in models:
         raise ValueError(f"model: one of {', '.join(map(repr, models))} is expected")
     kinds = [kind for kind in _KINDS if reader.take(kind, lambda _: True, False)]
     if len(kinds) != 1:
         raise ValueError(f"exactly one of {', '.join(_KINDS)} is expected")
     asks = _KINDS[kinds[0]](reader)
-    if given is None:
-        given = asks.name.removesuffix(".gz").removesuffix(".vnnlib") if isinstance(asks, Path) else name
+    if given is None and isinstance(asks, Path):
+        given = asks.name.removesuffix(".gz").removesuffix(".vnnlib")
     found = Property(
-        given,
+        given or name,
         model,
         asks,
         reader.take("severity", _severity, Severity.MUST_HOLD),
