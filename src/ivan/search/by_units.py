@@ -242,6 +242,8 @@ class ByUnits:
         if work.paces.due_gain.count < FEWEST_TRIALS:  # nobody knows yet what it brings
             due &= np.cumsum(due) <= min(FEWEST_TRIALS, MOST_TRIALS - self._trials)
             self._trials += int(due.sum())
+        # a batch is of one depth, and all of it would be due at once: never more than there were trials before
+        due &= np.cumsum(due) <= max(FEWEST_TRIALS, work.paces.due_gain.count)
         for some, now in ((~due, False), (due, True)):
             work.frontier.push(replace(chunk.take(np.flatnonzero(some)), due=now))
 
