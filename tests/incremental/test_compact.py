@@ -24,10 +24,11 @@ from tests.engine import (
 from tests.incremental.test_reuse import proved
 
 from ivan.bounds.replay import check_fit, replay
-from ivan.incremental import compact as module
-from ivan.incremental.compact import Counts, compact
+from ivan.incremental.compact import Counts, compact, counts, joining
+from ivan.incremental.compact.claims import Claims
+from ivan.incremental.compact.hoisting import lowest_bounds
 from ivan.problem import Problem
-from ivan.proof import Certificates, Kind, Proof, State, TreeBuilder
+from ivan.proof import Certificates, Firm, Kind, Proof, Refresh, State, TreeBuilder
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -137,16 +138,16 @@ def test_a_compaction_that_is_cut_off_goes_on_where_it_stopped(by_units):
 def test_leaves_that_can_do_with_their_parents_bounds_share_them(monkeypatch):
     """Joining is made impossible: what is left is to share."""
     problem, proof = wasteful(0, by_units=False)
-    original = module._Round._claimed
+    original = Claims.claimed
 
     def without_joining(self, enclosure, nodes, sources):
         held, claims = original(self, enclosure, nodes, sources)
-        if (self._proof.tree.state[nodes] == State.SPLIT).any():
+        if sources.shape[1] == 2:  # of both children
             held = np.zeros_like(held)
             claims = claims.take(np.zeros(0, np.int64))
         return held, claims
 
-    monkeypatch.setattr(module._Round, "_claimed", without_joining)
+    monkeypatch.setattr(Claims, "claimed", without_joining)
     found = compact(problem, proof)
     assert found.counts.joined == 0
     assert found.counts.shared > 0
@@ -156,11 +157,69 @@ def test_leaves_that_can_do_with_their_parents_bounds_share_them(monkeypatch):
 
 def test_a_thrifty_compaction_stops_where_it_does_not_pay(monkeypatch):
     problem, proof = wasteful(1, by_units=False)
-    monkeypatch.setattr(module, "FEWEST_TRIALS", 1)
-    monkeypatch.setattr(module, "LEAST_SHARE", 2.0)
-    monkeypatch.setattr(module, "batch_size", lambda network: 1)
+    monkeypatch.setattr(counts, "FEWEST_TRIALS", 1)
+    monkeypatch.setattr(counts, "LEAST_SHARE", 2.0)
+    monkeypatch.setattr(joining, "batch_size", lambda network: 1)
     found = compact(problem, proof, thrifty=True)
     assert not found.finished
     assert found.counts.tried == 1
     assert_proves(problem, found.proof)
     assert compact(problem, found.proof).finished
+
+
+def with_bounds(seed: int) -> tuple[Problem, Proof]:
+    """A proof by units, in which nodes have bounds of their own that nothing needs."""
+    rng = np.random.default_rng(seed)
+    problem, proof = wasteful(seed, by_units=True, leaves=10)
+    for node in rng.permutation(np.flatnonzero(proof.tree.parent >= 0))[:6]:
+        refresh = proof.tree.refresh.copy()
+        refresh[node] = Refresh.BACKWARD
+        more = replace(proof, tree=replace(proof.tree, refresh=refresh))
+        if replay(problem, more).holds.all():
+            proof = more
+    assert (proof.tree.refresh[proof.tree.parent >= 0] != Refresh.NONE).any()
+    return problem, proof
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bounds_that_leaves_can_do_without_are_not_computed_any_more(seed):
+    problem, proof = with_bounds(seed)
+    found = compact(problem, proof)
+    assert found.counts.hoisted > 0
+    assert found.proof.tree.replay_cost < proof.tree.replay_cost
+    assert_proves(problem, found.proof)
+
+
+def test_bounds_that_are_needed_stay_and_are_not_tried_again(monkeypatch):
+    """No leaf is ever proved anew: what was tried stays as it was, and is marked."""
+    problem, proof = with_bounds(0)
+
+    def in_vain(self, enclosure, nodes, sources):
+        return np.zeros(len(nodes), bool), Certificates.none()
+
+    monkeypatch.setattr(Claims, "claimed", in_vain)
+    found = compact(problem, proof)
+    assert found.finished
+    assert found.counts.hoisted == found.counts.joined == 0
+    assert found.proof.tree.replay_cost == proof.tree.replay_cost
+    assert (found.proof.tree.firm & Firm.BOUNDS).any()
+    assert not len(lowest_bounds(found.proof))
+    assert_proves(problem, found.proof)
+    assert compact(problem, found.proof).counts == Counts()
+
+
+def test_only_the_lowest_bounds_below_split_units_are_tried():
+    _, proof = with_bounds(1)
+    tree, chosen = proof.tree, set(lowest_bounds(proof).tolist())
+    assert chosen
+    for node in range(len(tree)):
+        own = tree.refresh[node] != Refresh.NONE and tree.kind[node] == Kind.UNIT
+        below = [n for n in range(len(tree)) if tree.refresh[n] != Refresh.NONE and node in ancestors(proof, n)]
+        assert (node in chosen) == (own and not below and node not in proof.refinements.node)
+
+
+def ancestors(proof: Proof, node: int) -> list[int]:
+    found = []
+    while (node := int(proof.tree.parent[node])) >= 0:
+        found.append(node)
+    return found

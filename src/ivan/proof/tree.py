@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,13 @@ class Refresh(IntEnum):
     NONE = 0
     BACKWARD = 1
     FORWARD = 2
+
+
+class Firm(IntFlag):
+    """What was tried in vain to make a replay cheaper."""
+
+    LEAF = 1
+    BOUNDS = 2
 
 
 class State(IntEnum):
@@ -85,7 +92,8 @@ class SpecTree:
         bound: (N,) lower bound of the node's worst case when it was last bounded.
         state: (N,) `State`.
         refresh: (N,) `Refresh`: whether and how intermediate bounds are computed anew.
-        firm: (N,) 1 where it was tried in vain to make a leaf of a split node; nothing rests on it.
+        firm: (N,) `Firm`: it was tried in vain to make a leaf of a split node, or to do without bounds of its own;
+            nothing rests on it.
     """
 
     parent: NDArray[np.int32]

@@ -74,6 +74,8 @@ def anchors(
     Raises:
         OutOfTime: the deadline passed.
     """
+    if not len(leaves):
+        return
     tree = proof.tree
     recipe, columns = Recipe(problem.network, proof), {name: getattr(tree, name) for name in COLUMNS}
     parent, refresh = tree.parent.astype(np.int64), tree.refresh != Refresh.NONE

@@ -1,0 +1,126 @@
+"""Hoisting: leaves do with the bounds of an ancestor further up, so that a node's own need not be computed any more.
+
+Units are split, and every unstable unit of every layer is bounded anew at a refreshed node: that costs as much as
+hundreds of leaves. What such bounds brought the search, a few more steps of ascent often bring, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivan.bounds.descend import descend
+from ivan.bounds.domains import Domains
+from ivan.bounds.enclosure import from_known
+from ivan.bounds.replay import anchors, batch_size
+from ivan.deadline import Deadline
+from ivan.incremental.compact.claims import Claims
+from ivan.incremental.compact.counts import Counts
+from ivan.problem import Problem
+from ivan.proof import Certificates, Firm, Kind, Proof, Refresh
+from ivan.proof.tree import COLUMNS
+
+Index = NDArray[np.int64]
+
+
+def lowest_bounds(proof: Proof) -> Index:
+    """Nodes below a split unit, not yet tried, with bounds but not slopes of their own, and no bounds below theirs."""
+    tree = proof.tree
+    own = (tree.refresh != Refresh.NONE) & (tree.parent >= 0)
+    above = np.zeros(len(tree), bool)  # a node with bounds of its own
+    up = np.unique(tree.parent[own])
+    while len(up):
+        above[up] = True
+        up = np.unique(tree.parent[up[tree.parent[up] >= 0]])
+    chosen = own & ~above & (tree.kind == Kind.UNIT) & (tree.firm & Firm.BOUNDS == 0)
+    chosen[proof.refinements.node] = False
+    return np.flatnonzero(chosen)
+
+
+class Hoisting:
+    """One pass over nodes that have bounds of their own, none of them below another.
+
+    Args:
+        problem: the problem.
+        proof: the proof as it stands.
+        nodes: (C,) the nodes to try, ascending.
+        claims: the proof's certificates.
+        deadline: when to stop.
+    """
+
+    def __init__(self, problem: Problem, proof: Proof, nodes: Index, claims: Claims, deadline: Deadline) -> None:
+        tree = proof.tree
+        self._problem, self._nodes, self._claims, self._deadline = problem, nodes, claims, deadline
+        refresh = tree.refresh.copy()
+        refresh[nodes] = Refresh.NONE
+        self._without = replace(proof, tree=replace(tree, refresh=refresh))
+        self._columns = {name: getattr(self._without.tree, name) for name in COLUMNS}
+        # everything that rests on a node's bounds and claims something
+        claiming = np.flatnonzero(claims.counts > 0)
+        nearest = claiming.copy()
+        while not (settled := (tree.refresh[nearest] != Refresh.NONE) | (tree.parent[nearest] < 0)).all():
+            nearest = np.where(settled, nearest, tree.parent[nearest])
+        mine = np.isin(nearest, nodes)
+        self._members, self._owner = claiming[mine], np.searchsorted(nodes, nearest[mine])
+        self._left = np.bincount(self._owner, minlength=len(nodes))
+        self._failed = np.zeros(len(nodes), bool)
+        self._new: list[Certificates] = []
+
+    @property
+    def _hoisted(self) -> Index:
+        return self._nodes[(self._left == 0) & ~self._failed]
+
+    @property
+    def counts(self) -> Counts:
+        """How far it got."""
+        return Counts(int(np.count_nonzero((self._left == 0) | self._failed)), hoisted=len(self._hoisted))
+
+    def run(self) -> Iterator[None]:
+        """Tries all nodes; yields after each batch.
+
+        Raises:
+            OutOfTime: the deadline passed.
+        """
+        size = batch_size(self._problem.network)
+        place = np.full(len(self._without.tree), -1)
+        place[self._members] = self._owner
+        for members, ancestor, row, known in anchors(self._problem, self._without, self._members, self._deadline):
+            order = np.argsort(place[members], kind="stable")  # one node after the other
+            for at in range(0, len(members), size):
+                some = order[at : at + size]
+                self._try(members[some], ancestor[some], known.take(row[some]), place[members[some]])
+                yield
+
+    def _try(self, members: Index, ancestor: Index, known: Domains, owner: Index) -> None:
+        left = np.flatnonzero(~self._failed[owner])
+        if not len(left):
+            return
+        members, ancestor, owner = members[left], ancestor[left], owner[left]
+        domains = descend(known.take(left), self._columns, members, ancestor)
+        held, claims = self._claims.claimed(from_known(self._problem.network, domains), members, members[:, None])
+        self._failed[owner[~held]] = True
+        np.subtract.at(self._left, owner, 1)
+        self._new.append(claims)
+
+    @property
+    def claims(self) -> Certificates:
+        """What is claimed instead, by those whose node does without its bounds."""
+        found = Certificates.concatenate(self._new)
+        members = self._members[np.isin(self._nodes[self._owner], self._hoisted)]
+        return found.take(np.flatnonzero(np.isin(found.node, members)))
+
+    def applied(self, proof: Proof, claims: Certificates) -> Proof:
+        """The proof with what was found: the one at hand, or the same in terms of another network."""
+        tree, hoisted = proof.tree, self._hoisted
+        refresh, firm = tree.refresh.copy(), tree.firm.copy()
+        refresh[hoisted] = Refresh.NONE
+        firm[self._nodes[self._failed]] |= Firm.BOUNDS
+        stays = np.flatnonzero(~np.isin(proof.certificates.node, claims.node))
+        return replace(
+            proof,
+            tree=replace(tree, refresh=refresh, firm=firm),
+            certificates=Certificates.concatenate([proof.certificates.take(stays), claims]),
+        )
