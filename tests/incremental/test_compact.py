@@ -24,7 +24,7 @@ from tests.engine import (
 from tests.incremental.test_reuse import proved
 
 from ivan.bounds.replay import check_fit, replay
-from ivan.incremental.compact import Counts, compact, counts, joining
+from ivan.incremental.compact import Counts, compact, counts, hoisting, joining
 from ivan.incremental.compact.claims import Claims
 from ivan.incremental.compact.hoisting import lowest_bounds
 from ivan.problem import Problem
@@ -223,3 +223,11 @@ def ancestors(proof: Proof, node: int) -> list[int]:
     while (node := int(proof.tree.parent[node])) >= 0:
         found.append(node)
     return found
+
+
+def test_bounds_that_serve_many_leaves_are_worth_their_work(monkeypatch):
+    problem, proof = with_bounds(0)
+    monkeypatch.setattr(hoisting, "MOST_CLAIMS", 0)
+    found = compact(problem, proof)
+    assert found.counts.hoisted == 0
+    assert_proves(problem, found.proof)

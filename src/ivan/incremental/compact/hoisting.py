@@ -25,6 +25,9 @@ from ivan.proof.tree import COLUMNS
 
 Index = NDArray[np.int64]
 
+MOST_CLAIMS = 256
+"""Nodes with claims that rest on a node's bounds up to which it is tried: its bounds are little work beside more."""
+
 
 def lowest_bounds(proof: Proof) -> Index:
     """Nodes below a split unit, not yet tried, with bounds but not slopes of their own, and no bounds below theirs."""
@@ -66,12 +69,13 @@ class Hoisting:
         mine = np.isin(nearest, nodes)
         self._members, self._owner = claiming[mine], np.searchsorted(nodes, nearest[mine])
         self._left = np.bincount(self._owner, minlength=len(nodes))
-        self._failed = np.zeros(len(nodes), bool)
+        self._failed = self._left > MOST_CLAIMS
         self._new: list[Certificates] = []
 
     @property
     def _hoisted(self) -> Index:
-        return self._nodes[(self._left == 0) & ~self._failed]
+        hoisted: Index = self._nodes[(self._left == 0) & ~self._failed]
+        return hoisted
 
     @property
     def counts(self) -> Counts:

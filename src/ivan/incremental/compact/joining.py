@@ -22,8 +22,9 @@ from ivan.proof.tree import COLUMNS
 Index = NDArray[np.int64]
 
 
-def above_two_leaves(tree: SpecTree) -> Index:
+def above_two_leaves(proof: Proof) -> Index:
     """Split nodes, not yet tried, whose two children are closed leaves."""
+    tree = proof.tree
     closed = np.flatnonzero((tree.state == State.CLOSED) & (tree.parent >= 0))
     leaves = np.bincount(tree.parent[closed], minlength=len(tree))
     return np.flatnonzero((leaves == 2) & (tree.firm & Firm.LEAF == 0))

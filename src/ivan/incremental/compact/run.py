@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ivan.bounds.ascent import Ascent, Model
 from ivan.bounds.objective import Rows
 from ivan.bounds.replay import Shrunk
@@ -16,10 +19,10 @@ from ivan.incremental.compact.joining import Joining, above_two_leaves
 from ivan.problem import Problem
 from ivan.proof import Proof
 
-STAGES = (
-    (lambda proof: lowest_bounds(proof), Hoisting),
-    (lambda proof: above_two_leaves(proof.tree), Joining),
-    (lambda proof: lowest_bounds(proof), Hoisting),
+STAGES: tuple[tuple[Callable[[Proof], NDArray[np.int64]], type[Hoisting] | type[Joining]], ...] = (
+    (lowest_bounds, Hoisting),
+    (above_two_leaves, Joining),
+    (lowest_bounds, Hoisting),
 )
 """What is tried, and how: after nodes were joined, more of them may do without bounds."""
 
