@@ -191,33 +191,32 @@ class Warned(Listener):
         self.messages.append(message)
 
 
-def test_a_proof_that_is_kept_in_part_answers_now_and_is_a_start_next_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model, query = EXAMPLES / "digits-conv.onnx", EXAMPLES / "digits-conv-boundary.vnnlib"
-    with monkeypatch.context() as patch:
-        patch.setattr("ivan.search.ledger.MOST_BYTES", 0)
-        heard = Warned()
-        first = verify(model, query, store=tmp_path / "proofs", listener=heard)
+def cramped(store: Path, limit: str, value: int) -> tuple[Outcome, list[str]]:
+    """A verification with hardly any memory, and what it warns of."""
+    heard = Warned()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limit, value)
+        outcome = verify(*SOME_LEAVES, store=store, listener=heard)
+    return outcome, heard.messages
+
+
+SOME_LEAVES = EXAMPLES / "digits-conv.onnx", EXAMPLES / "digits-conv-boundary.vnnlib"
+
+
+def test_a_proof_that_is_kept_in_part_answers_now_and_is_a_start_next_time(tmp_path: Path) -> None:
+    first, (message,) = cramped(tmp_path / "proofs", "ivan.search.ledger.MOST_BYTES", 0)
     assert first.verdict is ivan.Verdict.UNSAT
-    assert ["only a part of the proof is kept" in message for message in heard.messages] == [True]
-    again = verify(model, query, store=tmp_path / "proofs")
-    assert again.verdict is ivan.Verdict.UNSAT
-    assert again.base_run == first.run
+    assert "only a part of the proof is kept" in message
+    again = verify(*SOME_LEAVES, store=tmp_path / "proofs")
+    assert (again.verdict, again.base_run) == (ivan.Verdict.UNSAT, first.run)
     assert again.proof is not None
     assert again.proof.complete
-    assert verify(model, query, store=tmp_path / "proofs").base_run == again.run
+    assert verify(*SOME_LEAVES, store=tmp_path / "proofs").base_run == again.run
 
 
-def test_a_tree_that_is_all_there_is_memory_for_is_said_and_gone_on_from(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model, query = EXAMPLES / "digits-conv.onnx", EXAMPLES / "digits-conv-boundary.vnnlib"
-    with monkeypatch.context() as patch:
-        patch.setattr("ivan.search.loop.MOST_NODES", 1)
-        heard = Warned()
-        first = verify(model, query, store=tmp_path / "proofs", listener=heard)
+def test_a_tree_that_is_all_there_is_memory_for_is_said_and_gone_on_from(tmp_path: Path) -> None:
+    first, (message,) = cramped(tmp_path / "proofs", "ivan.search.loop.MOST_NODES", 1)
     assert first.verdict is ivan.Verdict.UNKNOWN
-    assert ["all there is memory for" in message for message in heard.messages] == [True]
-    again = verify(model, query, store=tmp_path / "proofs")
+    assert "all there is memory for" in message
+    again = verify(*SOME_LEAVES, store=tmp_path / "proofs")
     assert (again.verdict, again.base_run) == (ivan.Verdict.UNSAT, first.run)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine import EXACT, LAWS, Array, Box, Half, affine, deployed, points, problem_of, random_problem
+from tests.engine import EXACT, LAWS, Array, Box, Half, affine, points, problem_of, random_problem
+from tests.searches import deployed
 
 from ivan.attack.confirm import confirm
 from ivan.network.layers import Network

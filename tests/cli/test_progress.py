@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from tests.cli.process import run_on_terminal
@@ -82,9 +83,11 @@ def test_the_live_line_can_be_switched_off(option: str) -> None:
 @pytest.mark.usefixtures("here")
 def test_verbose_lines_stay_above_the_answer() -> None:
     lines = screen(run_on_terminal("verify", "model.onnx", "holds.vnnlib", "--verbose").out)
+    answer = lines.index("unsat")
     assert lines[0].endswith("s  read")
-    assert lines[-3] == "unsat"
-    assert lines[-2].startswith("unsat in ")
+    assert lines[answer - 1].endswith("s  search")
+    assert lines[answer + 1].startswith("unsat in ")
+    assert lines[answer + 2 :] in ([""], [ANY, ""])  # a slow machine's proof is worth the line of its compaction
 
 
 @pytest.mark.usefixtures("here")

@@ -8,21 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine import (
-    EXACT,
-    FEW,
-    Patience,
-    dense,
-    hard_problem,
-    path_to,
-    random_certificates,
-    random_problem,
-    random_refinements,
-    random_tree,
-    search,
-    some_refreshed,
-)
-from tests.incremental.test_reuse import perturbed
+from tests.engine import EXACT, FEW, dense, hard_problem, perturbed, random_problem
+from tests.searches import Patience, search
+from tests.trees import path_to, random_certificates, random_refinements, random_tree, some_refreshed
 
 from ivan.bounds.replay import replay
 from ivan.deadline import NEVER, OutOfTime

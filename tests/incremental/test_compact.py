@@ -8,20 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.engine import (
-    EXACT,
-    LAWS,
-    Patience,
-    dense,
-    left_open,
-    random_certificates,
-    random_problem,
-    random_refinements,
-    random_tree,
-    some_refreshed,
-    tried,
-)
+from tests.engine import EXACT, LAWS, dense, random_problem
 from tests.incremental.test_reuse import proved
+from tests.searches import Patience
+from tests.trees import left_open, random_certificates, random_refinements, random_tree, some_refreshed, tried
 
 from ivan.bounds.replay import check_fit, replay
 from ivan.incremental.compact import Counts, compact, counts, hoisting, joining

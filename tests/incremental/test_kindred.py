@@ -17,20 +17,14 @@ from tests.engine import (
     Half,
     Rng,
     dense,
-    inside,
-    never_confirmed,
-    path_to,
+    perturbed,
     points,
     pre_activations,
     problem_of,
-    random_certificates,
     random_problem,
-    random_refinements,
-    random_tree,
-    search,
-    some_refreshed,
 )
-from tests.incremental.test_reuse import perturbed
+from tests.searches import never_confirmed, search
+from tests.trees import inside, path_to, random_certificates, random_refinements, random_tree, some_refreshed
 
 from ivan.bounds.replay import check_fit, replay
 from ivan.deadline import NEVER

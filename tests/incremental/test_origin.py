@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine import EXACT, LAWS, path_to, random_certificates, random_problem, random_tree
+from tests.engine import EXACT, LAWS, random_problem
+from tests.trees import path_to, random_certificates, random_tree
 
 from ivan.incremental import origin as module
 from ivan.incremental.origin import Origin, counterparts, origins

@@ -9,54 +9,21 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tests.engine import (
-    EXACT,
-    Box,
-    Half,
-    Patience,
-    Rng,
-    dense,
-    deployed,
-    eager,
-    hard_problem,
-    left_open,
-    never_confirmed,
-    points,
-    problem_of,
-    random_certificates,
-    random_problem,
-    random_tree,
-    search,
-    tried,
-)
+from tests.engine import EXACT, Box, Half, Rng, dense, hard_problem, perturbed, points, problem_of, random_problem
+from tests.searches import Patience, deployed, eager, never_confirmed, search
+from tests.trees import left_open, random_certificates, random_tree, tried
 
 from ivan.bounds.replay import replay
 from ivan.deadline import NEVER, OutOfTime
 from ivan.errors import ProofError
 from ivan.incremental.reuse import Reused, reuse
-from ivan.network.affine import Affine
-from ivan.network.layers import Layer, Network
-from ivan.network.linear import Dense
+from ivan.network.layers import Network
 from ivan.problem import Problem, build_problem
 from ivan.proof import Certificates, Proof, State
 from ivan.verdict import Verdict
 
 SEEDS = st.integers(0, 2**32 - 1)
 FEW_SEARCHES = settings(max_examples=10, deadline=None, derandomize=True)
-
-
-def perturbed(rng: Rng, network: Network, size: float) -> Network:
-    """The same architecture with every dense weight moved."""
-
-    def moved(affine: Affine) -> Affine:
-        terms = {
-            source: Dense(m.weight + size * rng.standard_normal(m.weight.shape)) if isinstance(m, Dense) else m
-            for source, m in affine.terms
-        }
-        return Affine(affine.size, terms, affine.constants)
-
-    layers = tuple(Layer(moved(layer.affine), layer.activation, layer.name) for layer in network.layers)
-    return Network(layers, network.input_shape, moved(network.output), "updated", network.precision)
 
 
 def proved(rng: Rng, network: Network, *, by_units: bool, cases: int = 2) -> tuple[Problem, Proof]:

@@ -9,23 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.engine import (
-    EXACT,
-    LAWS,
-    Patience,
-    dense,
-    inside,
-    never_confirmed,
-    points,
-    pre_activations,
-    random_certificates,
-    random_problem,
-    random_refinements,
-    random_tree,
-    search,
-    some_refreshed,
-)
-from tests.incremental.test_reuse import perturbed, proved
+from tests.engine import EXACT, LAWS, dense, perturbed, points, pre_activations, random_problem
+from tests.incremental.test_reuse import proved
+from tests.searches import Patience, never_confirmed, search
+from tests.trees import inside, random_certificates, random_refinements, random_tree, some_refreshed
 
 from ivan.bounds.replay import check_fit, replay
 from ivan.deadline import NEVER

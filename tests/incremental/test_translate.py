@@ -8,27 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.engine import (
-    FEW,
-    LAWS,
-    Rng,
-    affine,
-    dense,
-    deployed,
-    hard_problem,
-    inside,
-    never_confirmed,
-    points,
-    pre_activations,
-    random_certificates,
-    random_problem,
-    random_refinements,
-    random_tree,
-    search,
-    some_refreshed,
-    weights,
-)
+from tests.engine import FEW, LAWS, Rng, affine, dense, hard_problem, points, pre_activations, random_problem, weights
 from tests.incremental.test_matching import left_with, some_units
+from tests.searches import deployed, never_confirmed, search
+from tests.trees import inside, random_certificates, random_refinements, random_tree, some_refreshed
 
 from ivan.bounds.replay import check_fit, replay
 from ivan.deadline import NEVER

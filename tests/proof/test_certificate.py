@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine import EXACT, LAWS, random_certificates, random_problem, random_tree
+from tests.engine import EXACT, LAWS, random_problem
+from tests.trees import random_certificates, random_tree
 
 from ivan.errors import ProofError
 from ivan.proof import ByNode, Certificates, Ragged

@@ -12,15 +12,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.engine import (
-    EXACT,
-    LAWS,
-    random_certificates,
-    random_problem,
-    random_refinements,
-    random_tree,
-    some_refreshed,
-)
+from tests.engine import EXACT, LAWS, random_problem
+from tests.trees import random_certificates, random_refinements, random_tree, some_refreshed
 
 from ivan.errors import ProofError
 from ivan.problem import Problem

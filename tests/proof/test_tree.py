@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine import EXACT, LAWS, inside, path_to, points, pre_activations, random_problem, random_tree
+from tests.engine import EXACT, LAWS, points, pre_activations, random_problem, sizes_of
+from tests.trees import inside, path_to, random_tree
 
 from ivan.errors import ProofError
 from ivan.proof import Kind, Side, SpecTree, State, TreeBuilder
@@ -123,7 +124,7 @@ def test_every_built_tree_is_accepted_and_covers_its_regions(kind, seed):
     problem = random_problem(rng, EXACT[kind](rng), boxes=2)
     network = problem.network
     tree = random_tree(rng, problem, 15)
-    sizes = [layer.size if layer.activation.split_points else 0 for layer in network.layers]
+    sizes = sizes_of(network)
     tree.check(2, network.inputs, sizes)
     region = tree.region()
     for r, box in enumerate(problem.regions):

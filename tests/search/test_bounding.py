@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.engine import Box, Half, affine, dense, problem_of, random_problem, search
+from tests.engine import Box, Half, affine, dense, problem_of, random_problem
+from tests.searches import search
 
 from ivan.bounds.forward import Forward
 from ivan.bounds.replay import check_fit, replay

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -46,6 +47,24 @@ def starts(frontier: Frontier) -> set[tuple[int, int, float]]:
     return found
 
 
+def filled(rng: np.random.Generator, chunks: int, *, started: float = 0.0) -> Frontier:
+    """So many chunks of siblings, each below three ancestors; this share of them with something to start from."""
+    frontier, first = Frontier(), 100
+    for _ in range(chunks):
+        nodes = 2 * int(rng.integers(1, 20))
+        frontier.push(chunk_of(rng, first, 3, nodes, started=bool(rng.random() < started)))
+        first += nodes
+    return frontier
+
+
+def batches(frontier: Frontier, size: int, pairs: int) -> Iterator[Frontier]:
+    """Everything in it, batch by batch."""
+    while len(frontier):
+        batch = Frontier()
+        batch.push(merged(frontier.pop(size, pairs)))
+        yield batch
+
+
 def content(frontier: Frontier) -> set[tuple[int, int, float]]:
     """(node, case, its ancestor's bound) of everything that is open."""
     found = set()
@@ -59,12 +78,7 @@ def content(frontier: Frontier) -> set[tuple[int, int, float]]:
 @FEW
 @given(seed=SEEDS)
 def test_sharing_and_taking_back_loses_nothing_and_copies_no_bounds(seed):
-    rng = np.random.default_rng(seed)
-    frontier, first = Frontier(), 100
-    for _ in range(5):
-        nodes = int(rng.integers(1, 40))
-        frontier.push(chunk_of(rng, first, 3, nodes))
-        first += nodes
+    frontier = filled(np.random.default_rng(seed), 5)
     before, count = content(frontier), len(frontier)
     for _ in range(6):
         theirs = frontier.share()
@@ -79,16 +93,9 @@ def test_sharing_and_taking_back_loses_nothing_and_copies_no_bounds(seed):
 @FEW
 @given(seed=SEEDS, size=st.integers(1, 30), pairs=st.integers(1, 60))
 def test_what_is_popped_was_there_and_is_gone(seed, size, pairs):
-    rng = np.random.default_rng(seed)
-    frontier, first = Frontier(), 100
-    for _ in range(4):
-        nodes = int(rng.integers(1, 20))
-        frontier.push(chunk_of(rng, first, 2, nodes))
-        first += nodes
+    frontier = filled(np.random.default_rng(seed), 4)
     before, seen = content(frontier), set()
-    while len(frontier):
-        batch = Frontier()
-        batch.push(merged(frontier.pop(size, pairs)))
+    for batch in batches(frontier, size, pairs):
         assert len(batch) <= size
         assert not content(batch) & seen
         seen |= content(batch)
@@ -98,12 +105,7 @@ def test_what_is_popped_was_there_and_is_gone(seed, size, pairs):
 @FEW
 @given(seed=SEEDS, size=st.integers(1, 30))
 def test_siblings_go_together_and_hold_what_they_start_from_once(seed, size):
-    rng = np.random.default_rng(seed)
-    frontier, first = Frontier(), 100
-    for _ in range(4):
-        nodes = 2 * int(rng.integers(1, 20))
-        frontier.push(chunk_of(rng, first, 3, nodes, started=True))
-        first += nodes
+    frontier = filled(np.random.default_rng(seed), 4, started=1.0)
     before = starts(frontier)
     theirs = frontier.share()
     for part in (frontier, theirs):
@@ -116,23 +118,13 @@ def test_siblings_go_together_and_hold_what_they_start_from_once(seed, size):
             assert len(np.unique(chunk.start)) == len(chunk.parameters)
     assert not starts(frontier) & starts(theirs)
     frontier.take_back(theirs)
-    seen = set()
-    while len(frontier):
-        batch = Frontier()
-        batch.push(merged(frontier.pop(size, 10**6)))
-        seen |= starts(batch)
-    assert seen == before
+    assert set().union(*(starts(batch) for batch in batches(frontier, size, 10**6))) == before
 
 
 @FEW
 @given(seed=SEEDS, most=st.integers(0, 2000))
 def test_lightening_loses_no_node_and_keeps_the_newest_starts(seed, most):
-    rng = np.random.default_rng(seed)
-    frontier, first = Frontier(), 100
-    for _ in range(6):
-        nodes = 2 * int(rng.integers(1, 20))
-        frontier.push(chunk_of(rng, first, 3, nodes, started=bool(rng.random() < 0.7)))
-        first += nodes
+    frontier = filled(np.random.default_rng(seed), 6, started=0.7)
     before, count, chunks = content(frontier), len(frontier), frontier.chunks
     frontier.lighten(most)
     assert content(frontier) == before

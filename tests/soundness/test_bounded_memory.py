@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.engine import Rng, dense, eager, hard_problem, search
+from tests.engine import Rng, dense, hard_problem
+from tests.searches import eager, search
 from tests.soundness.test_search import assert_true
 from tests.soundness.test_shared_search import shared
 
 from ivan.bounds.replay import check_fit, replay
 from ivan.deadline import NEVER
+from ivan.errors import InternalError
 from ivan.problem import Problem
 from ivan.proof import State
 from ivan.search import SearchResult, Seed, ledger, loop
 from ivan.search.frontier import Chunk, Frontier
+from ivan.search.ledger import Ledger
 from ivan.verdict import Verdict
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -120,3 +126,26 @@ def test_a_tree_that_outgrows_memory_leaves_the_answer_open(by_units, monkeypatc
     assert result.statistics.open == np.count_nonzero(result.proof.tree.state == State.OPEN) > 0
     monkeypatch.setattr(loop, "MOST_NODES", 10**6)
     assert goes_on(problem, result, by_units=by_units).verdict is Verdict.UNSAT
+
+
+@pytest.mark.parametrize("by_units", [False, True])
+@pytest.mark.parametrize(("most", "forgetful"), [(10**9, "add"), (0, "let_go")])
+@pytest.mark.parametrize("together", [False, True])
+def test_a_leaf_that_was_closed_by_nothing_anybody_knows_of_makes_no_unsat(
+    by_units, most, forgetful, together, monkeypatch
+):
+    """Whatever is closed has to be in the books, kept or not: one claim that is lost is one too many."""
+    problem = resisting(np.random.default_rng(4), by_units=by_units)
+    remember, seen = getattr(Ledger, forgetful), [0]
+
+    def forgets_once(self: Ledger, claims: Any) -> None:
+        pairs = len(claims) if forgetful == "add" else claims.shape[1]
+        seen[0] += pairs
+        if not 0 < seen[0] - pairs < 3:  # neither the first ones, which others may cover, nor all of them
+            remember(self, claims)
+
+    eager(monkeypatch)
+    monkeypatch.setattr(ledger, "MOST_BYTES", most)
+    monkeypatch.setattr(Ledger, forgetful, forgets_once)
+    with shared() if together else nullcontext(), pytest.raises(InternalError, match="without a certificate"):
+        search(problem, by_units=by_units)

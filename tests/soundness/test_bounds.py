@@ -15,17 +15,14 @@ from tests.engine import (
     Box,
     Half,
     affine,
-    columns_of,
     dense,
-    enclosure_at,
-    inside,
     points,
     pre_activations,
     problem_of,
     random_problem,
-    random_tree,
 )
 from tests.soundness.exact import ExactNetwork, vector
+from tests.trees import columns_of, enclosure_at, inside, random_tree
 
 from ivan.bounds import forward
 from ivan.bounds.backward import Forms, bound_outputs

@@ -9,21 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine import (
-    EXACT,
-    FEW,
-    LAWS,
-    NETWORKS,
-    Array,
-    enclosure_at,
-    inside,
-    points,
-    pre_activations,
-    ragged,
-    random_certificates,
-    random_problem,
-    random_tree,
-)
+from tests.engine import EXACT, FEW, LAWS, NETWORKS, Array, points, pre_activations, random_problem
+from tests.trees import enclosure_at, inside, ragged, random_certificates, random_tree
 
 from ivan.bounds.certify import certify
 from ivan.bounds.objective import Rows

@@ -8,21 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine import (
-    EXACT,
-    FEW,
-    LAWS,
-    Box,
-    Half,
-    Rng,
-    affine,
-    enclosure_at,
-    problem_of,
-    ragged,
-    random_problem,
-    random_tree,
-)
+from tests.engine import EXACT, FEW, LAWS, Box, Half, Rng, affine, problem_of, random_problem
 from tests.soundness.exact import ExactNetwork, bound, margin, vector
+from tests.trees import enclosure_at, ragged, random_tree
 
 from ivan.bounds.backward import bound_outputs
 from ivan.bounds.certify import certify

@@ -8,21 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from tests.engine import (
-    EXACT,
-    FEW,
-    NETWORKS,
-    Box,
-    Half,
-    affine,
-    enclosure_at,
-    inside,
-    points,
-    pre_activations,
-    problem_of,
-    random_problem,
-    random_tree,
-)
+from tests.engine import EXACT, FEW, NETWORKS, Box, Half, affine, points, pre_activations, problem_of, random_problem
+from tests.trees import enclosure_at, inside, random_tree
 
 from ivan.bounds.ascent import Ascent, Model, Schedule, initial
 from ivan.bounds.backward import bound_outputs

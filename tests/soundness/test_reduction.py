@@ -11,28 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tests.engine import (
-    EXACT,
-    FEW,
-    Rng,
-    dense,
-    deployed,
-    eager,
-    enclosure_at,
-    hard_problem,
-    lowered,
-    random_certificates,
-    random_problem,
-    random_refinements,
-    random_tree,
-    search,
-    some_refreshed,
-    tried,
-)
-from tests.incremental.test_reuse import perturbed
+from tests.engine import EXACT, FEW, Rng, dense, hard_problem, lowered, perturbed, random_problem, sizes_of
 from tests.network.test_reduce import active
+from tests.searches import deployed, eager, search
 from tests.soundness.test_search import assert_true
 from tests.soundness.test_shared_search import shared
+from tests.trees import enclosure_at, random_certificates, random_refinements, random_tree, some_refreshed, tried
 
 from ivan.bounds.reduction import Reduction
 from ivan.bounds.replay import replay
@@ -50,10 +34,6 @@ from ivan.verdict import Verdict
 SEEDS = st.integers(0, 2**32 - 1)
 SEARCHES = settings(max_examples=5, deadline=None, derandomize=True)
 Index = NDArray[np.int64]
-
-
-def sizes_of(network: Network) -> list[int]:
-    return [layer.size if layer.activation.split_points else 0 for layer in network.layers]
 
 
 def some_units(rng: Rng, network: Network) -> list[Index]:

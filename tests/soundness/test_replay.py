@@ -13,18 +13,14 @@ from tests.engine import (
     NETWORKS,
     Box,
     Half,
-    Patience,
     dense,
-    inside,
-    left_open,
     points,
     pre_activations,
     problem_of,
-    random_certificates,
     random_problem,
-    random_tree,
-    tried,
 )
+from tests.searches import Patience
+from tests.trees import inside, left_open, random_certificates, random_tree, tried
 
 from ivan.bounds.replay import replay, uncovered
 from ivan.deadline import OutOfTime

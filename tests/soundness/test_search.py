@@ -13,20 +13,18 @@ from tests.engine import (
     EXACT,
     Box,
     Half,
-    Patience,
     Rng,
     affine,
     dense,
-    deployed,
-    eager,
     from_onnx,
     hard_problem,
     points,
     problem_of,
     random_problem,
-    search,
+    sizes_of,
 )
 from tests.models import maxpool
+from tests.searches import Patience, deployed, eager, search
 
 from ivan.bounds.certify import certify
 from ivan.bounds.enclosure import Enclosure
@@ -50,7 +48,7 @@ SEARCHES = settings(max_examples=12, deadline=None, derandomize=True)
 
 def assert_true(problem: Problem, result: SearchResult, rng: Rng) -> None:
     """Fails when the verdict can be shown to be wrong, or its evidence is none."""
-    sizes = [layer.size if layer.activation.split_points else 0 for layer in problem.network.layers]
+    sizes = sizes_of(problem.network)
     result.proof.tree.check(len(problem.regions), problem.network.inputs, sizes)
     result.proof.certificates.check(len(result.proof.tree), problem.rows_of_case)
     result.proof.refinements.check(result.proof.tree, sizes)

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.engine import EXACT, Array, Patience, random_certificates, random_problem, random_tree
+from tests.engine import EXACT, Array, random_problem
 from tests.processes import two_processes
+from tests.searches import Patience
+from tests.trees import random_certificates, random_tree
 
 from ivan.bounds.replay import Replayed, replay, walk
 from ivan.bounds.replay.walk import _Walk

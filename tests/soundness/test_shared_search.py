@@ -13,16 +13,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.engine import (
-    Array,
-    Rng,
-    dense,
-    deployed,
-    eager,
-    hard_problem,
-    search,
-)
+from tests.engine import Array, Rng, dense, hard_problem
 from tests.processes import two_processes
+from tests.searches import deployed, eager, search
 from tests.soundness.test_search import assert_true, cut_before_roots_are_refined, nothing_holds
 
 from ivan.bounds.certify import certify
