@@ -20,7 +20,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("search", "store"),
     ("incremental",),
     ("memory", "outcome", "doctor"),
-    ("verification", "compaction", "pictures"),
+    ("verification", "compaction", "pictures", "exchange"),
     ("batch",),
     ("cli", "pytest_plugin"),
     ("__main__",),

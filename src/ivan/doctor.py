@@ -68,24 +68,28 @@ def examine(store: ProofStore) -> Report:
         StoreError: the store cannot be read, for another reason than that its file is damaged.
     """
     report = Report()
-    report.findings += [Finding(FILE, store.location, "", "", _line(fault)) for fault in store.faults()]
+    report.findings += [Finding(FILE, store.location, "", "", one_line(fault)) for fault in store.faults()]
     broken, inputs = bool(report.findings), dict[str, int]()
     try:
         for row in store.examine():
             report.counts[row.kind] += 1
-            problem = row.problem or _problem(row, inputs)
+            problem = row.problem or problem_of(row, inputs)
             if problem is not None:
-                names = _line(row.network_name), _line(row.property_name)
-                report.findings.append(Finding(row.kind, row.key, *names, _line(problem)))
+                report.findings.append(finding(row, problem))
             elif row.proof is not None and row.proof.format not in READABLE:
                 report.foreign += 1
     except StoreError as error:
         if not broken:
             raise
         report.findings.append(
-            Finding(FILE, store.location, "", "", f"the rest cannot be read: {_line(error.message)}")
+            Finding(FILE, store.location, "", "", f"the rest cannot be read: {one_line(error.message)}")
         )
     return report
+
+
+def finding(row: Examined, problem: str) -> Finding:
+    """A row and what is wrong with it, fit to be shown."""
+    return Finding(row.kind, row.key, *map(one_line, (row.network_name, row.property_name, problem)))
 
 
 def repair(store: ProofStore, report: Report) -> Report:
@@ -94,16 +98,16 @@ def repair(store: ProofStore, report: Report) -> Report:
     Raises:
         StoreError: the store cannot be written.
     """
-    store.remove([(finding.kind, finding.key) for finding in report.findings if finding.kind != FILE])
+    store.remove([(found.kind, found.key) for found in report.findings if found.kind != FILE])
     return examine(store)
 
 
-def _problem(row: Examined, inputs: dict[str, int]) -> str | None:
+def problem_of(row: Examined, inputs: dict[str, int]) -> str | None:
     """What is wrong with what a row holds, whose values can be read and whose checksum is in order.
 
     Args:
         row: the row.
-        inputs: how many inputs the counterexamples of each property have.
+        inputs: how many inputs the counterexamples of each property have; learned from runs, which are looked at first.
     """
     try:
         if row.proof is not None and row.proof.format in READABLE:
@@ -144,6 +148,6 @@ def _check_witness(witness: WitnessRecord) -> None:
         raise ProofError("its counterexample holds something that is no number")
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
     """On one line, whatever it quotes."""
     return "".join(c if c.isprintable() else " " for c in text).strip()

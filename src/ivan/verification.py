@@ -4,8 +4,8 @@
 
 The answer is handed to the listener before anything is saved. Every way to an answer ends in one of two places:
 `unsat` rests on certificates that held in a rigorous pass on this very model and cover every case of every region, or
-on a stored run of the same model whose checksum holds, and whose property is this one or contains it; `sat` rests on
-onnxruntime.
+on a stored run of the same model whose checksum holds, that was found here, and whose property is this one or contains
+it; `sat` rests on onnxruntime.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ivan.cli.tables import duration, size
+from ivan.cli.tables import duration, listed, plural, size
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,20 @@ def test_sizes_are_rounded_to_what_people_read(count: int, text: str) -> None:
 )
 def test_durations_are_rounded_to_what_people_read(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")],
+)
+def test_lists_read_like_sentences(parts: list[str], text: str) -> None:
+    assert listed(parts) == text
+
+
+def test_nouns_follow_their_numbers() -> None:
+    assert [plural(number, "property", "properties") for number in (0, 1, 2000)] == [
+        "0 properties",
+        "1 property",
+        "2,000 properties",
+    ]
+    assert [plural(number, "run") for number in (1, 2)] == ["1 run", "2 runs"]

@@ -1,10 +1,12 @@
-"""Records that are easy to tell apart, and a promise that no test touches the real store."""
+"""Records that are easy to tell apart, stores of every kind, and a promise that no test touches the real one."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.store import server as postgresql
 
 from ivan.digest import digest
 from ivan.store import NetworkRecord, ProofRecord, ProofStore, PropertyRecord, RunRecord, WitnessRecord
@@ -76,3 +78,31 @@ class Records:
 @pytest.fixture
 def records() -> Records:
     return Records()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[postgresql.Fresh]:
+    """Makes empty databases on a PostgreSQL server, which the first test that needs one starts."""
+    reason = postgresql.missing()
+    if reason is not None:
+        pytest.skip(reason)
+    with postgresql.running() as fresh:
+        yield fresh
+
+
+@pytest.fixture(params=["file", "memory", "server"])
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> str | Path:
+    """Where an empty store of each kind may be made."""
+    if request.param == "server":
+        fresh: postgresql.Fresh = request.getfixturevalue("server")
+        return fresh()
+    return tmp_path / "proofs.sqlite" if request.param == "file" else "sqlite://"
+
+
+@pytest.fixture
+def store(location: str | Path) -> Iterator[ProofStore]:
+    """An empty store of each kind; a warning is a failure."""
+    warnings: list[str] = []
+    with ProofStore.open(location, warn=warnings.append) as opened:
+        yield opened
+    assert not warnings

@@ -1,12 +1,9 @@
-"""What every backend must do. Set IVAN_TEST_STORE to the URL of an empty database to run it there too."""
+"""What every backend must do."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,18 +16,6 @@ from ivan.store.rows import WEIGHTS_LIMIT
 
 if TYPE_CHECKING:
     from conftest import Records
-
-BACKENDS = ["file", "memory", *(["server"] if "IVAN_TEST_STORE" in os.environ else [])]
-
-
-@pytest.fixture(params=BACKENDS)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ProofStore]:
-    locations = {"file": tmp_path / "proofs.sqlite", "memory": "sqlite://", "server": os.environ.get("IVAN_TEST_STORE")}
-    warnings: list[str] = []
-    with ProofStore.open(locations[request.param], warn=warnings.append) as opened:
-        opened.clear()
-        yield opened
-    assert not warnings
 
 
 class TestContract:
@@ -254,6 +239,65 @@ class TestContract:
         assert (facts.networks, facts.properties, facts.runs, facts.proofs, facts.witnesses) == (0, 0, 0, 0, 0)
         assert store.clear() == 0
         assert records.save(store, "unknown") > last
+
+    def test_a_deletion_takes_what_no_other_run_needs(self, store: ProofStore, records: Records) -> None:
+        gone = [records.save(store, "unsat", network="v1", proof=records.proof())]
+        gone.append(records.save(store, "sat", network="v2", asked="other", witness=records.witness()))
+        left = records.save(store, "unsat", network="v3", proof=records.proof())
+        deleted = store.delete([*gone, 4711])
+        assert (deleted.runs, deleted.networks, deleted.properties) == (2, 2, 1)
+        facts = store.info()
+        assert (facts.runs, facts.networks, facts.properties, facts.proofs, facts.witnesses) == (1, 1, 1, 1, 0)
+        assert store.find_network("") == [records.network("v3")]
+        assert store.proof(left) == records.proof()
+        assert store.delete([]).runs == 0
+
+    def test_what_grew_from_a_deleted_run_stays_and_stands_by_itself(self, store: ProofStore, records: Records) -> None:
+        first = records.save(store, "unsat", network="v1", proof=records.proof(b"first"))
+        second = records.save(store, "unsat", network="v2", parent=first, proof=records.proof(b"second"))
+        third = records.save(store, "unsat", network="v3", parent=second, proof=records.proof(b"third"))
+        store.delete([first])
+        assert [(summary.run.id, summary.run.parent) for summary in store.lineage(third)] == [
+            (second, None),
+            (third, second),
+        ]
+        assert store.proof(second).data == b"second"
+        exact = store.exact(records.network("v2").digest, records.asked().digest)
+        assert exact is not None
+        assert exact.id == second
+
+    def test_more_runs_than_fit_one_statement_are_deleted_at_once(
+        self, store: ProofStore, records: Records, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("ivan.store.housekeeping.AT_ONCE", 2)
+        numbers = [records.save(store, "unknown") for _ in range(5)]
+        assert store.delete(numbers).runs == 5
+        assert store.info().runs == 0
+
+    def test_holdings_tell_what_takes_space(self, store: ProofStore, records: Records) -> None:
+        before = datetime.now(UTC).timestamp() - 1
+        asked = records.asked(kin="k")
+        proved = store.save(records.run("unsat"), records.network(weights=bytes(999)), asked, records.proof(bytes(5)))
+        open_ = records.save(store, "timeout", parent=proved, proof=records.proof(bytes(7), unfinished=True))
+        refuted = records.save(store, "sat", network="v2", witness=records.witness(1.0, 2.0, 3.0))
+        holdings = store.holdings()
+        assert [(run.id, run.proved, run.refuted, run.bytes) for run in holdings.runs] == [
+            (proved, True, False, 5),
+            (open_, False, False, 7),
+            (refuted, False, True, 8 * 5),
+        ]
+        assert [run.parent for run in holdings.runs] == [None, proved, None]
+        assert set(holdings.first_seen) == {records.network().digest, records.network("v2").digest}
+        assert all(moment > before for moment in holdings.first_seen.values())
+        assert 0 < holdings.sizes[records.network().digest] < 999  # compressed
+        assert holdings.sizes[records.network("v2").digest] == 0
+        assert holdings.sizes[asked.digest] == 40
+        assert holdings.damaged == 0
+        assert holdings.bytes >= 5 + 7 + 8 * 5 + 40
+
+    def test_a_run_is_intact_when_its_checksum_holds(self, store: ProofStore, records: Records) -> None:
+        assert store.intact(records.save(store, "unsat", proof=records.proof()))
+        assert not store.intact(4711)
 
     def test_a_deleted_parent_is_forgotten(self, store: ProofStore, records: Records) -> None:
         gone = records.save(store, "unsat", proof=records.proof())

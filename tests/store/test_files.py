@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ import pytest
 
 import ivan.store
 from ivan.errors import StoreError
-from ivan.store import ProofStore, default_location, shown_location
+from ivan.store import ProofStore, database, default_location, shown_location
 from ivan.store.location import resolve
 
 if TYPE_CHECKING:
@@ -107,8 +107,32 @@ def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(StoreError, match="driver 'psycopg' is not installed") as caught:
         ProofStore.open("postgresql+psycopg://user:secret@host/name")
-    assert caught.value.hint == "pip install psycopg"
+    assert caught.value.hint == 'pip install "ivan[postgresql]"'
     assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("url", "seconds", "arguments"),
+    [
+        ("postgresql+psycopg://user@host/name", 7.5, {"connect_timeout": 8}),
+        ("postgresql://user@host/name", 0.1, {"connect_timeout": 2}),
+        ("postgresql+psycopg://user@host/name?connect_timeout=60", 5.0, {}),
+        ("mysql+pymysql://user@host/name", 5.0, {}),
+    ],
+)
+def test_a_server_that_does_not_answer_is_given_up_in_time(
+    monkeypatch: pytest.MonkeyPatch, url: str, seconds: float, arguments: dict[str, int]
+) -> None:
+    seen = []
+
+    def create_engine(*_: object, connect_args: dict[str, int], **__: object) -> None:
+        seen.append(connect_args)
+        raise ImportError("far enough", name="driver")
+
+    monkeypatch.setattr(database, "create_engine", create_engine)
+    with pytest.raises(StoreError, match="'driver' is not installed"):
+        ProofStore.open(url, patience=seconds)
+    assert seen == [arguments]
 
 
 def test_a_password_is_never_shown() -> None:
@@ -174,6 +198,65 @@ def test_a_cleared_store_shrinks(tmp_path: Path, records: Records) -> None:
         assert store.info().bytes > 10**6
         store.clear()
         assert store.info().bytes <= 2 * empty
+
+
+def pages(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("PRAGMA page_count").fetchone()[0])
+
+
+def test_a_store_is_written_anew_where_enough_of_it_is_free(tmp_path: Path, records: Records) -> None:
+    path = tmp_path / "proofs.sqlite"
+    with ProofStore.open(path) as store:
+        numbers = [records.save(store, "unsat", proof=records.proof(bytes(10**5))) for _ in range(20)]
+        full, holds = pages(path), store.holdings().bytes
+        store.delete(numbers[:1])
+        store.reclaim()
+        assert pages(path) == full  # a twentieth is not worth it
+        assert store.holdings().bytes < holds
+        store.reclaim(at_most=full * 4096)
+        assert pages(path) == full
+        store.reclaim(at_most=full * 4096 - 1)
+        assert pages(path) < full
+        left = store.holdings()
+        assert left.bytes <= holds - 10**5 + left.margin  # which is what pruning counts on
+        store.delete(numbers[:10])
+        store.reclaim()
+        assert pages(path) < 0.6 * full
+        assert store.holdings().bytes == pages(path) * 4096
+
+
+def test_a_store_that_somebody_reads_shrinks_later(
+    tmp_path: Path, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    warnings: list[str] = []
+    path = tmp_path / "proofs.sqlite"
+    with ProofStore.open(path, warn=warnings.append) as store:
+        number = records.save(store, "unsat", proof=records.proof(bytes(10**5)))
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            store.reclaim()  # nothing to give back, so nobody is waited for
+            other.execute("COMMIT")
+            store.delete([number])
+            other.execute("BEGIN IMMEDIATE")
+            store.reclaim()
+            other.execute("COMMIT")
+        assert store.info().runs == 0
+    [warning] = warnings
+    assert "their space is not given back yet" in warning
+
+
+def test_a_sealed_store_is_read_from_where_nothing_can_be_written(folder: Path, records: Records) -> None:
+    path = folder / "proofs.sqlite"
+    with ProofStore.open(path) as store:
+        run_id = records.save(store, "unsat", proof=records.proof())
+        store.seal()
+        assert list(folder.iterdir()) == [path]
+    path.chmod(0o444)
+    folder.chmod(0o555)
+    with ordinary_user():
+        refuses_to_change_and_still_reads(path, records, run_id)
 
 
 def refuses_to_change_and_still_reads(path: Path, records: Records, run_id: int) -> None:

@@ -10,9 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.store.server import Fresh
 
 import ivan.store
+from ivan.digest import digest
+from ivan.doctor import Report, examine
 from ivan.errors import StoreError
+from ivan.proof import Certificates, Proof, SpecTree
+from ivan.proof.codec import FORMAT, encode
 from ivan.store import ProofStore, database
 
 if TYPE_CHECKING:
@@ -21,26 +26,35 @@ if TYPE_CHECKING:
 # Saves runs of its own network: waits for a line, then announces each run once it is saved.
 WRITER = """
 import sys
+from ivan.digest import digest
 from ivan.store import NetworkRecord, ProofRecord, PropertyRecord, ProofStore, RunRecord
 
-location, name, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
-network = NetworkRecord(digest=name, architecture="a", name=name, parameters=1, file_digest="f", weights=b"w" * 999)
-asked = PropertyRecord(digest="p", name="p", size=1, inputs=1)
-run = RunRecord(network=name, property="p", options="o", version="1", verdict="unsat", seconds=1.0)
+location, name, number, data = sys.argv[1], sys.argv[2], int(sys.argv[3]), bytes.fromhex(sys.argv[4])
+format_ = int(sys.argv[5])
+network = NetworkRecord(digest=digest(name), architecture="a" * 64, name=name, parameters=1, file_digest="f" * 64)
+asked = PropertyRecord(digest="d" * 64, name="p", size=1, inputs=1)
+parent = None
 print("ready", flush=True)
 sys.stdin.readline()
 with ProofStore.open(location) as store:
     for index in range(number):
-        proof = ProofRecord(format=1, leaves=index, depth=1, open=False, data=name.encode() * 5000)
-        print(store.save(run, network, asked, proof), flush=True)
+        proof = ProofRecord(format=format_, leaves=2, depth=0, open=True, data=data)
+        run = RunRecord(network=network.digest, property=asked.digest, options="e" * 64, version="1", verdict="timeout",
+                        seconds=float(index), parent=parent)
+        parent = store.save(run, network, asked, proof)
+        print(parent, flush=True)
 """
 
 
-def writer(location: Path, name: str, number: int) -> subprocess.Popen[str]:
+TREE = encode(Proof(SpecTree.roots(2), Certificates.none()))
+"""A proof as an interrupted search leaves it: two regions, nothing shown yet."""
+
+
+def writer(location: Path | str, name: str, number: int) -> subprocess.Popen[str]:
     source = str(Path(ivan.store.__file__).parents[2])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([source, os.environ.get("PYTHONPATH", "")])}
     return subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", WRITER, str(location), name, str(number)],
+        [sys.executable, "-W", "error", "-c", WRITER, str(location), name, str(number), TREE.hex(), str(FORMAT)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -59,10 +73,18 @@ def line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def test_processes_that_create_and_fill_a_store_together_lose_nothing(tmp_path: Path) -> None:
-    path, number = tmp_path / "new" / "proofs.sqlite", 12
-    names = ["w1", "w2", "w3", "w4"]
-    processes = [writer(path, name, number) for name in names]
+@pytest.fixture(params=["file", "server"])
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Where many processes share a store that none of them has made yet."""
+    if request.param == "file":
+        return tmp_path / "new" / "proofs.sqlite"
+    fresh: Fresh = request.getfixturevalue("server")
+    return fresh()
+
+
+def test_eight_processes_that_create_and_fill_a_store_together_lose_nothing(shared: Path | str) -> None:
+    number, names = 6, [f"w{index}" for index in range(8)]
+    processes = [writer(shared, name, number) for name in names]
     for process in processes:
         assert line(process) == "ready"
     for process in processes:
@@ -72,17 +94,36 @@ def test_processes_that_create_and_fill_a_store_together_lose_nothing(tmp_path: 
         output, _ = process.communicate(timeout=120)
         assert process.returncode == 0
         announced[name] = [int(word) for word in output.split()]
-    with ProofStore.open(path) as store:
+    with ProofStore.open(shared) as store:
         for name, ids in announced.items():
             assert len(ids) == number
             for index, run_id in enumerate(ids):
                 stored = store.run(run_id)
                 assert stored is not None
-                assert stored.network == name
-                proof = store.proof(run_id)
-                assert (proof.leaves, proof.data) == (index, name.encode() * 5000)
-        facts = store.info()
+                assert (stored.network, stored.seconds) == (digest(name), float(index))
+                assert stored.parent == (ids[index - 1] if index else None)
+                assert store.proof(run_id).data == TREE
+        facts, report = store.info(), examine(store)
     assert (facts.networks, facts.properties, facts.runs) == (len(names), 1, number * len(names))
+    assert report == Report({"run": facts.runs, "network": len(names), "property": 1})
+
+
+def test_whoever_prunes_meanwhile_takes_only_what_was_chosen(shared: Path | str, records: Records) -> None:
+    with ProofStore.open(shared) as store:
+        old = [records.save(store, "unsat", network=f"old{index}", proof=records.proof()) for index in range(20)]
+        process = writer(shared, "busy", 20)
+        assert line(process) == "ready"
+        start(process)
+        for number in old:
+            assert store.delete([number]).runs == 1
+        output, _ = process.communicate(timeout=120)
+        assert process.returncode == 0
+        ids = [int(word) for word in output.split()]
+        assert len(ids) == 20
+        assert all(store.intact(number) for number in ids)
+        store.delete([])  # sweeps what a deletion in the middle of a save could not
+        facts = store.info()
+    assert (facts.runs, facts.networks, facts.properties) == (20, 1, 1)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there is no kill -9 elsewhere")
@@ -102,7 +143,7 @@ def test_a_killed_writer_leaves_every_announced_run_and_no_damage(
     warnings: list[str] = []
     with ProofStore.open(path, warn=warnings.append) as store:
         for run_id in ids:
-            assert store.proof(run_id).data == b"victim" * 5000
+            assert store.proof(run_id).data == TREE
         assert store.info().runs in (len(ids), len(ids) + 1)  # one may be saved and not announced
         records.save(store, "unsat", proof=records.proof())
     connection = sqlite3.connect(path)
@@ -132,11 +173,10 @@ def test_a_locked_store_is_read_and_refuses_to_save(
 
 
 def test_a_reader_sees_one_state_while_others_write(
-    tmp_path: Path, records: Records, monkeypatch: pytest.MonkeyPatch
+    shared: Path | str, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "proofs.sqlite"
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
-    with ProofStore.open(path) as store, ProofStore.open(path) as other:
+    with ProofStore.open(shared) as store, ProofStore.open(shared) as other:
         records.save(store, "unsat", proof=records.proof())
         seen = []
 

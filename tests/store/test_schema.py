@@ -138,6 +138,7 @@ def test_a_store_of_the_first_revision_keeps_its_rows_and_knows_no_more_of_them(
         [named] = store.proofs_of_others("another", network="n")
         assert (named.run.id, named.network.name, named.asked.name) == (1, "base.onnx", "robust.vnnlib")
         assert (named.asked.kin, named.asked.hull, store.query("p")) == (None, None, None)
+        assert named.run.imported is None
         assert store.info().revision == SCHEMA_REVISION
 
 

@@ -1,6 +1,7 @@
 """`ivan cache`: what the proof store holds, where it is, and how to empty it.
 
-Tables and JSON go to stdout, talk to stderr. Only `clear` and `doctor --repair` change anything, and they ask first.
+Tables and JSON go to stdout, talk to stderr. Whatever deletes something asks first. Pruning, and files that carry runs
+to another store, have modules of their own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ivan.cli.cache_files import export_runs, import_runs
+from ivan.cli.cache_options import instant, json_option, opened, quiet_option, store_option, warn
+from ivan.cli.cache_prune import prune
 from ivan.cli.findings import line, report_of, summed_up
 from ivan.cli.lineage import drawn
 from ivan.cli.parameters import FILE
@@ -22,22 +26,12 @@ from ivan.store import DamagedRun
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ivan.store import ProofStore, RunSummary
-
-store_option = click.option(
-    "--store",
-    "location",
-    type=FILE,
-    metavar="PATH|URL",
-    help="The proof store; by default IVAN_STORE, else a file in the user's cache directory.",
-)
-quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but questions and errors.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of a table.")
+    from ivan.store import RunSummary
 
 
 @click.group("cache")
 def cache() -> None:
-    """Look at the stored proofs, or delete them.
+    """Look at the stored proofs, carry them elsewhere, or delete them.
 
     Where the store is: --store, else the environment variable IVAN_STORE, else a file in the user's cache directory.
 
@@ -46,6 +40,8 @@ def cache() -> None:
       ivan cache list
       ivan cache show
       ivan cache path
+      ivan cache prune --older-than 30d
+      ivan cache export proofs.sqlite
     """  # noqa: D301 - click wants the character, not the two letters
 
 
@@ -60,10 +56,10 @@ def info(location: str | None, as_json: bool) -> None:
       ivan cache info
       ivan cache info --store proofs.sqlite --json
     """  # noqa: D301 - click wants the character, not the two letters
-    with _open(location) as store:
+    with opened(location) as store:
         facts = store.info()
     if as_json:
-        click.echo(json.dumps(asdict(facts), indent=2, default=_instant))
+        click.echo(json.dumps(asdict(facts), indent=2, default=instant))
         return
     rows = table("", "")
     rows.show_header = False
@@ -95,11 +91,11 @@ def list_runs(location: str | None, as_json: bool, limit: int, everything: bool)
       ivan cache list --limit 100
       ivan cache list --all --json
     """  # noqa: D301 - click wants the character, not the two letters
-    with _open(location) as store:
+    with opened(location) as store:
         summaries = store.runs(limit=None if everything else limit)
         total = store.info().runs
     if as_json:
-        click.echo(json.dumps([_listed(summary) for summary in summaries], indent=2, default=_instant))
+        click.echo(json.dumps([_listed(summary) for summary in summaries], indent=2, default=instant))
         return
     if not summaries:
         click.echo("nothing is stored yet", err=True)
@@ -147,7 +143,7 @@ def show_run(run: int | None, location: str | None, as_json: bool) -> None:
     """  # noqa: D301 - click wants the character, not the two letters
     from ivan.errors import InputError
 
-    with _open(location) as store:
+    with opened(location) as store:
         if run is None:
             newest = store.runs(limit=1)
             if not newest:
@@ -163,7 +159,7 @@ def show_run(run: int | None, location: str | None, as_json: bool) -> None:
         )
     if as_json:
         report = {**_flat(chosen), "lineage": [_flat(summary) for summary in family]}
-        click.echo(json.dumps(report, indent=2, default=_instant))
+        click.echo(json.dumps(report, indent=2, default=instant))
         return
     show(_facts(chosen))
     click.echo()
@@ -190,8 +186,8 @@ def compact_proof(model: str, query: str, location: str | None, timeout: float |
     from ivan.deadline import Deadline
 
     deadline = Deadline.after(timeout)
-    with _open(location) as store, Watch(math.inf, deadline, lambda: None) as watch:
-        done = compact_stored(store, model, query, deadline, lambda line, _: _warn(line))
+    with opened(location) as store, Watch(math.inf, deadline, lambda: None) as watch:
+        done = compact_stored(store, model, query, deadline, lambda line, _: warn(line))
     click.echo(
         f"run {done.run}: {done.leaves[0]:,} leaves became {done.leaves[1]:,}, and a replay computes the bounds of "
         f"{plural(done.cost[1], 'node')} instead of {done.cost[0]:,}"
@@ -201,7 +197,7 @@ def compact_proof(model: str, query: str, location: str | None, timeout: float |
     return 130 if watch.interrupted else 0
 
 
-@cache.command(short_help="Print where the proof store is.")
+@cache.command(short_help="Name everything that is damaged.")
 @store_option
 @json_option
 @click.option("--repair", is_flag=True, help="Delete the damaged runs.")
@@ -233,7 +229,7 @@ def doctor(context: click.Context, location: str | None, as_json: bool, repair: 
 
     if yes and not repair:
         raise click.UsageError("--yes goes with --repair")
-    with _open(location) as store:
+    with opened(location) as store:
         before = report = examine(store)
         damaged = sum(finding.kind == "run" for finding in before.findings)
         question = f"Delete {plural(damaged, 'damaged run')} from {store.location}?"
@@ -278,7 +274,7 @@ def clear(location: str | None, yes: bool, quiet: bool) -> None:
       ivan cache clear
       ivan cache clear --store proofs.sqlite --yes
     """  # noqa: D301 - click wants the character, not the two letters
-    with _open(location) as store:
+    with opened(location) as store:
         facts = store.info()
         question = f"Delete {plural(facts.runs, 'run')} ({size(facts.bytes)}) from {facts.location}?"
         if not yes and not click.confirm(question, err=True):
@@ -287,17 +283,6 @@ def clear(location: str | None, yes: bool, quiet: bool) -> None:
         count = store.clear()
         if not quiet:
             click.echo(f"deleted {plural(count, 'run')} from {facts.location}", err=True)
-
-
-def _open(location: str | None) -> ProofStore:
-    from ivan.store import ProofStore
-
-    # The default store may be made here, but a path that somebody typed and that does not exist is a mistake.
-    return ProofStore.open(location, create=location is None, warn=_warn)
-
-
-def _warn(message: str) -> None:
-    click.echo(f"warning: {message}", err=True)
 
 
 def _facts(summary: RunSummary) -> Table:
@@ -309,6 +294,8 @@ def _facts(summary: RunSummary) -> Table:
     rows.add_row("property", f"{summary.property_name} {run.property[:8]}")
     rows.add_row("network", f"{summary.network_name} {run.network[:8]}")
     rows.add_row("when", local(run.created))
+    if run.imported is not None:
+        rows.add_row("imported", f"{local(run.imported)}; to be replayed before its answer is repeated")
     rows.add_row("time", duration(run.seconds))
     if run.leaves is not None:
         rows.add_row("leaves", f"{run.leaves:,}{' (open)' if run.open else ''}, {run.depth} splits deep")
@@ -334,7 +321,6 @@ def _flat(summary: RunSummary) -> dict[str, object]:
     return {**asdict(summary.run), **names, "proof_bytes": summary.proof_bytes}
 
 
-def _instant(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="milliseconds")
-    raise TypeError(f"{value!r} has no JSON form")
+cache.add_command(prune)
+cache.add_command(export_runs)
+cache.add_command(import_runs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ivan.cli.tables import plural
+from ivan.cli.tables import listed, plural
 
 if TYPE_CHECKING:
     from ivan.doctor import Finding, Report
@@ -34,8 +34,8 @@ def summed_up(before: Report, after: Report) -> Iterator[str]:
         after: what is left of it.
     """
     runs, networks, properties = (before.counts[kind] for kind in ("run", "network", "property"))
-    named = "property" if properties == 1 else "properties"
-    parts = [f"{plural(runs, 'run')}, {plural(networks, 'network')} and {properties} {named} examined"]
+    counted = plural(runs, "run"), plural(networks, "network"), plural(properties, "property", "properties")
+    parts = [f"{listed(counted)} examined"]
     if before.foreign:
         parts.append(f"{plural(before.foreign, 'proof')} of another version not looked into")
     repaired = len(before.findings) - len(after.findings)

@@ -24,7 +24,7 @@ _COMMANDS = {
     "verify": ("ivan.cli.verify", "verify", "Decide whether some input of a model violates a property."),
     "batch": ("ivan.cli.batch", "batch", "Verify all instances of a list."),
     "gate": ("ivan.cli.gate", "gate", "Check that a new version keeps what a suite demands."),
-    "cache": ("ivan.cli.cache", "cache", "Look at the stored proofs, or delete them."),
+    "cache": ("ivan.cli.cache", "cache", "Look at the stored proofs, carry them elsewhere, or delete them."),
     "tree": ("ivan.cli.tree", "tree", "Draw a stored proof: as text, as a page, for papers."),
     "model": ("ivan.cli.model", "model", "Look at a model, or at what changed between two."),
     "spec": ("ivan.cli.spec", "spec", "Write properties of a common kind as VNN-LIB."),

@@ -55,8 +55,12 @@ def guarded(warn: Warn, action: Callable[[], T]) -> T | None:
 
 
 def trusted(run: StoredRun) -> bool:
-    """Is the run's verdict to be believed as it stands? Only one of this very release, up to its last number."""
-    return compatible(run) and run.version.split(".")[:2] == ivan.__version__.split(".")[:2]
+    """Is the run's verdict to be believed as it stands?
+
+    Only one of this very release, up to its last number, and none from a file that somebody else may have made: a
+    checksum tells damage, but whoever makes up a proof makes its checksum too. Replaying tells.
+    """
+    return run.imported is None and compatible(run) and run.version.split(".")[:2] == ivan.__version__.split(".")[:2]
 
 
 def compatible(run: StoredRun) -> bool:

@@ -4,10 +4,14 @@
     location.py     where the store is
     models.py       the tables
     schema.py       the schema's revision: create, upgrade, refuse
-    database.py     connections, transactions, and errors a person can read
+    database.py     connections and transactions
+    trouble.py      errors a person can read
     reading.py      rows to records
     others.py       what other questions left behind
     examination.py  every row looked at, and what is damaged deleted
+    pruning.py      which runs it can do without
+    copying.py      runs from one store to another
+    housekeeping.py the store as a whole
     store.py        `ProofStore`, the only door
 
 The store keeps records and bytes; it knows nothing of networks, trees or certificates. Its one promise is that it never
@@ -20,8 +24,12 @@ from typing import TYPE_CHECKING
 
 from ivan.store.location import default_location, shown_location
 from ivan.store.records import (
+    Copied,
     DamagedRun,
+    Deleted,
     Examined,
+    Held,
+    Holdings,
     NamedRun,
     NetworkRecord,
     ProofRecord,
@@ -37,8 +45,12 @@ if TYPE_CHECKING:
     from ivan.store.store import ProofStore
 
 __all__ = [
+    "Copied",
     "DamagedRun",
+    "Deleted",
     "Examined",
+    "Held",
+    "Holdings",
     "NamedRun",
     "NetworkRecord",
     "ProofRecord",

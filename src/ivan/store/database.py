@@ -1,4 +1,4 @@
-"""Connections and transactions, and database errors turned into one line a person can read.
+"""Connections and transactions.
 
 SQLite is set up for many processes at once: a write-ahead log, so that readers never wait; `BEGIN IMMEDIATE`, so that
 a writer takes its turn at the start instead of failing half-way; a busy timeout for that turn. With
@@ -8,6 +8,8 @@ neither breaks the file.
 Where the file or its folder cannot be written, the store is opened for reading. A log needs files beside the database
 even to read it; where these cannot be made, SQLite may still read a file that it is told nobody changes, and that is
 safe only when no log is left over. Should somebody change it all the same, the checksums of the runs tell.
+
+On a PostgreSQL server readers never wait either, and `REPEATABLE READ` shows them one state, as SQLite does.
 """
 
 from __future__ import annotations
@@ -17,14 +19,16 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from math import ceil
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from ivan.errors import InternalError, StoreError
 from ivan.store.location import MEMORY, resolve, shown_location
+from ivan.store.trouble import known, translated
 
 BUSY_SECONDS = 5.0
 """how long to wait for one's turn, by default"""
@@ -32,19 +36,14 @@ BUSY_SECONDS = 5.0
 MOST_FAULTS = 20
 """faults of a file that are worth reading"""
 
-# The beginning of SQLite's error code -> what is wrong, what to do. {file} is the location.
-_SQLITE_ERRORS = {
-    "SQLITE_BUSY": ("is locked by another process", "try again when it has finished, or use another store"),
-    "SQLITE_LOCKED": ("is locked by another process", "try again when it has finished, or use another store"),
-    "SQLITE_READONLY": ("is read-only", "make the file and its folder writable, or use another store"),
-    "SQLITE_CANTOPEN": ("cannot be opened", "check that the file and its folder exist and are readable"),
-    "SQLITE_NOTADB": ("is not a proof store", "give another path, or delete the file to start afresh"),
-    "SQLITE_CORRUPT": ("is damaged", "delete {file} and {file}-wal to start afresh; every answer can be found again"),
-    "SQLITE_FULL": ("cannot grow: the disk is full", "free some space, or run `ivan cache clear`"),
-    "SQLITE_TOOBIG": ("cannot hold a value this large", "save without the proof"),
-    "SQLITE_IOERR": ("cannot be read or written", "check the disk that holds it"),
-    "SQLITE_PERM": ("cannot be opened: permission denied", "check the permissions of the file and its folder"),
-}
+WORTH_REWRITING = 0.1
+"""share of a file that is free from which on the file is written anew without it"""
+
+LIBPQ = ("postgresql", "postgresql+psycopg", "postgresql+psycopg2")
+"""drivers that connect as PostgreSQL's own programs do"""
+
+EXTRAS = {"psycopg": 'pip install "ivan[postgresql]"'}
+"""how drivers are installed that are named otherwise, or need more than their name"""
 
 
 class Database:
@@ -70,6 +69,9 @@ class Database:
         self.engine, self.location, self.file, self.read_only = engine, location, file, read_only
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._writer = engine.execution_options(ivan_write=True)
+        self._reader = engine
+        if engine.dialect.name == "postgresql":
+            self._reader = engine.execution_options(isolation_level="REPEATABLE READ")
         if self.is_sqlite:
             event.listen(engine, "begin", _begin)
 
@@ -81,7 +83,7 @@ class Database:
             location: a path, an SQLAlchemy URL, or None for the default.
             create: make a missing file, with its folders. They are made for an explicit path too, because a folder that
                 is empty before the first run (a fresh CI cache) is the common case; whoever only reads passes False.
-            patience: seconds to wait for a file that another process holds; None for BUSY_SECONDS.
+            patience: seconds to wait for a file that another process holds, or for a server; None for BUSY_SECONDS.
 
         Raises:
             StoreError: it cannot be opened, or is missing and not to be created.
@@ -94,10 +96,12 @@ class Database:
             return cls(_sqlite_engine(":memory:", patience, pool=StaticPool), shown)
         with translated(shown):
             try:
-                return cls(create_engine(target, pool_pre_ping=True), shown)
+                connect = _patience(make_url(target), patience)
+                return cls(create_engine(target, pool_pre_ping=True, connect_args=connect), shown)
             except ImportError as error:
                 raise StoreError(
-                    f"{shown}: the database driver {error.name!r} is not installed", hint=f"pip install {error.name}"
+                    f"{shown}: the database driver {error.name!r} is not installed",
+                    hint=EXTRAS.get(error.name or "", f"pip install {error.name}"),
                 ) from error
 
     @classmethod
@@ -121,8 +125,8 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction; on SQLite it sees one state throughout, on a server what its isolation level promises."""
-        with translated(self.location), self.engine.begin() as connection:
+        """A transaction that sees one state throughout, on SQLite and on PostgreSQL."""
+        with translated(self.location), self._reader.begin() as connection:
             yield connection
 
     @contextmanager
@@ -183,6 +187,33 @@ class Database:
                 raw.cursor().execute("VACUUM")
                 raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def reclaim(self, at_most: int | None = None) -> None:
+        """The same where it pays; free pages that stay are filled by the next runs.
+
+        Args:
+            at_most: bytes that the file should take, if it can.
+        """
+        if not self.is_sqlite:
+            return
+        with self.reading() as connection:
+            pages, free = _pages(connection), _pragma(connection, "freelist_count")
+            too_large = at_most is not None and pages * _pragma(connection, "page_size") > at_most
+        if free and (too_large or free >= WORTH_REWRITING * pages):
+            self.vacuum()
+
+    def live(self, connection: Connection) -> tuple[int | None, int]:
+        """Bytes of a file's pages that are in use, those of its log included, and of one page; None, 0 for a server."""
+        if not self.is_sqlite:
+            return None, 0
+        page = _pragma(connection, "page_size")
+        return (_pages(connection) - _pragma(connection, "freelist_count")) * page, page
+
+    def seal(self) -> None:
+        """Ends the write-ahead log of a file: nothing is needed beside it, and it is read from wherever it lies."""
+        self.engine.dispose()  # the switch needs the file alone
+        with translated(self.location), closing(self.engine.raw_connection()) as raw:
+            raw.cursor().execute("PRAGMA journal_mode = DELETE")
+
     def faults(self) -> list[str]:
         """What SQLite finds wrong with its own file, a line for each, up to some; a server looks after itself."""
         if not self.is_sqlite:
@@ -209,46 +240,7 @@ class Database:
 
     def _refuse_if_read_only(self) -> None:
         if self.read_only:
-            raise _known("SQLITE_READONLY", self.location)
-
-
-@contextmanager
-def translated(location: str) -> Iterator[None]:
-    """Turns what a database reports into a `StoreError` with one line and a hint."""
-    try:
-        yield
-    except exc.DBAPIError as error:
-        raise _explained(error.orig, location) from error
-    except exc.SQLAlchemyError as error:
-        raise StoreError(f"{location}: {_first_line(error)}", hint="check the URL of the proof store") from error
-    except sqlite3.Error as error:
-        raise _explained(error, location) from error
-    except UnicodeDecodeError as error:
-        # SQLite's own message quotes a schema that is no text any more, and Python fails to read that message.
-        raise _known("SQLITE_CORRUPT", location) from error
-
-
-def _known(code: str, location: str) -> StoreError:
-    problem, hint = _SQLITE_ERRORS[code]
-    return StoreError(f"{location}: the proof store {problem}", hint=hint.format(file=location))
-
-
-def _explained(error: BaseException | None, location: str) -> StoreError:
-    code = getattr(error, "sqlite_errorname", None)
-    if code is None:
-        hint = "check that the database is running and may be written" if not isinstance(error, sqlite3.Error) else None
-        return StoreError(f"{location}: the proof store answers: {_first_line(error)}", hint=hint)
-    for prefix in _SQLITE_ERRORS:
-        if code.startswith(prefix):
-            return _known(prefix, location)
-    return StoreError(
-        f"{location}: the proof store cannot be used: {_first_line(error)} ({code})",
-        hint="if it is damaged, delete the file to start afresh",
-    )
-
-
-def _first_line(error: BaseException | None) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise known("SQLITE_READONLY", self.location)
 
 
 def _uri(path: Path, mode: str) -> str:
@@ -295,3 +287,18 @@ def _read_only_engine(path: Path, patience: float) -> Engine:
                 raise
             uri = _uri(path, "mode=ro&immutable=1")
     return _sqlite_engine(uri, patience)
+
+
+def _pages(connection: Connection) -> int:
+    return _pragma(connection, "page_count")
+
+
+def _pragma(connection: Connection, name: str) -> int:
+    return int(connection.exec_driver_sql(f"PRAGMA {name}").scalar() or 0)
+
+
+def _patience(url: URL, seconds: float) -> dict[str, int]:
+    """What makes a driver give up a server that does not answer; by itself it waits for minutes."""
+    if url.drivername not in LIBPQ or "connect_timeout" in url.query:
+        return {}
+    return {"connect_timeout": max(2, ceil(seconds))}  # 0 means forever, 1 is taken for 2

@@ -24,7 +24,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0003"
 """the newest migration, known here so that a store of this revision opens without alembic"""
 
 metadata = MetaData()
@@ -94,6 +94,8 @@ runs = Table(
     Column("parent", Integer, ForeignKey("runs.id", ondelete="SET NULL")),
     # when it was saved
     Column("created", Double, nullable=False),
+    # when it was taken over from a file, which may come from anybody; absent for runs of this store's own users
+    Column("imported", Double),
     # look-up of a question (both), and of the other versions that were asked it (the first)
     Index("runs_by_question", "property", "network"),
     # what else was asked of a network

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, exc, func, insert, select, update
+from sqlalchemy import Column, Connection, Delete, Select, Table, delete, exc, func, insert, select, update
 
 from ivan.store.models import networks, proofs, properties, runs, witnesses
 from ivan.verdict import Verdict
@@ -125,6 +125,49 @@ def networks_like(prefix: str) -> Select[Any]:
     )
 
 
+def held_runs() -> Select[Any]:
+    """What pruning has to know of the runs, in no order; no proof is read for it."""
+    sizes = [
+        func.coalesce(func.length(column), 0) for column in (proofs.c.data, witnesses.c.inputs, witnesses.c.outputs)
+    ]
+    return (
+        select(
+            runs.c.id,
+            runs.c.network,
+            runs.c.property,
+            runs.c.parent,
+            runs.c.created,
+            runs.c.verdict,
+            proofs.c.open,
+            witnesses.c.run.is_not(None).label("has_witness"),
+            (sizes[0] + sizes[1] + sizes[2]).label("bytes"),
+        )
+        .select_from(runs)
+        .outerjoin(proofs, proofs.c.run == runs.c.id)
+        .outerjoin(witnesses, witnesses.c.run == runs.c.id)
+    )
+
+
+def checksums() -> Select[Any]:
+    """Numbers and checksums of all runs, the oldest first."""
+    return select(runs.c.id, runs.c.checksum).order_by(runs.c.id)
+
+
+def pinned(run_id: int | None) -> Select[Any]:
+    """The number of a run if it is there, where nobody deletes it until the transaction ends."""
+    return select(runs.c.id).where(runs.c.id == run_id).with_for_update(read=True, key_share=True)
+
+
+def without_runs(table: Table, column: Column[Any]) -> Delete:
+    """Deletes the networks, or the properties, that no run refers to.
+
+    Args:
+        table: with the primary key `digest`.
+        column: of `runs`, which refers to it.
+    """
+    return delete(table).where(~select(runs.c.id).where(column == table.c.digest).exists())
+
+
 def count(connection: Connection, table: Table) -> int:
     """Number of rows."""
     return int(connection.scalar(select(func.count()).select_from(table)) or 0)
@@ -162,3 +205,29 @@ def upsert(connection: Connection, table: Table, row: Mapping[str, object], *, o
     except exc.IntegrityError:
         # On a server another process may have added it since; SQLite's writers take turns.
         connection.execute(change)
+
+
+def add_missing(connection: Connection, table: Table, row: Mapping[str, object]) -> bool:
+    """Adds the row of that digest, or to the one that is there what it lacks.
+
+    Args:
+        connection: in a writing transaction.
+        table: with the primary key `digest`.
+        row: all columns.
+
+    Returns:
+        True when it was not there.
+    """
+    here = table.c.digest == row["digest"]
+    if connection.scalar(select(table.c.digest).where(here).with_for_update(read=True, key_share=True)) is None:
+        try:
+            with connection.begin_nested():
+                connection.execute(insert(table).values(row))
+            return True
+        except exc.IntegrityError:
+            pass  # another process has added it since (on a server)
+    for column in table.c:
+        if column.nullable and row[column.name] is not None:
+            lacking = update(table).where(here, column.is_(None))
+            connection.execute(lacking.values({column.name: row[column.name]}))
+    return False

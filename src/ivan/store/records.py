@@ -76,6 +76,8 @@ class StoredRun(RunRecord):
     id: int
     created: datetime
     """when it was saved, in UTC"""
+    imported: datetime | None = None
+    """when it was taken over from a file; None for a run that the verifier saved here itself"""
     checksum: str
     """over everything that a verdict rests on"""
     format: int | None = None
@@ -199,3 +201,67 @@ class Examined:
     """of a property without a problem"""
     network: NetworkRecord | None = None
     """of a network without a problem, weights included"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A run as pruning sees it."""
+
+    id: int
+    network: str
+    """digest"""
+    property: str
+    """digest"""
+    parent: int | None
+    created: float
+    """when it was saved, in seconds since the epoch"""
+    proved: bool
+    """it has a finished proof"""
+    refuted: bool
+    """it has a counterexample"""
+    bytes: int
+    """of its proof and its counterexample"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holdings:
+    """Everything in a store that takes space."""
+
+    runs: tuple[Held, ...]
+    """those that can be read, the oldest first"""
+    damaged: int
+    """number of the others"""
+    first_seen: dict[str, float]
+    """by digest of a network, when a run on it was first saved, in seconds since the epoch"""
+    sizes: dict[str, int]
+    """by digest of a network or a property, the bytes of its weights, or of its query"""
+    bytes: int
+    """what the store takes once the space of all that was deleted is given back"""
+    margin: int
+    """bytes by which a deletion may free less than was deleted: a file has whole pages"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """What a deletion took."""
+
+    runs: int
+    networks: int
+    """that no run refers to any more; likewise"""
+    properties: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """What was taken over from one store into another."""
+
+    runs: int
+    """added"""
+    known: int
+    """there already"""
+    networks: int
+    """added"""
+    properties: int
+    """added"""
+    left_out: tuple[Examined, ...] = ()
+    """rows that were not taken over, with what is wrong with each"""

@@ -7,6 +7,7 @@ trust the type of a value.
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,7 @@ from sqlalchemy import Row
 from ivan.digest import digest
 from ivan.store.records import (
     DamagedRun,
+    Held,
     NetworkRecord,
     ProofRecord,
     PropertyRecord,
@@ -119,6 +121,7 @@ def stored_run(row: Row[Any]) -> StoredRun:
         return StoredRun(
             id=int(row.id),
             created=datetime.fromtimestamp(row.created, UTC),
+            imported=None if row.imported is None else datetime.fromtimestamp(row.imported, UTC),
             checksum=_text(row.checksum),
             network=_text(row.network),
             property=_text(row.property),
@@ -157,6 +160,26 @@ def listed_run(row: Row[Any]) -> RunSummary | DamagedRun:
         return run_summary(row)
     except Damaged as damage:
         return DamagedRun(id=int(row.id), problem=str(damage))
+
+
+def held(row: Row[Any]) -> Held:
+    """Reads a row of `queries.held_runs`."""
+    try:
+        created = float(row.created)
+        if not math.isfinite(created):
+            raise Damaged("it was saved at no time")
+        return Held(
+            id=int(row.id),
+            network=_text(row.network),
+            property=_text(row.property),
+            parent=None if row.parent is None else int(row.parent),
+            created=created,
+            proved=Verdict(row.verdict) is Verdict.UNSAT and row.open is not None and not row.open,
+            refuted=Verdict(row.verdict) is Verdict.SAT and bool(row.has_witness),
+            bytes=int(row.bytes),
+        )
+    except (TypeError, ValueError, OverflowError) as error:
+        raise Damaged(f"a column cannot be read: {error}") from error
 
 
 def network_record(row: Row[Any]) -> NetworkRecord:

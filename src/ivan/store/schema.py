@@ -33,16 +33,21 @@ def prepare(database: Database) -> None:
                 _create(connection, database)
     elif revision != SCHEMA_REVISION:
         with database.rebuilding() as connection:
-            revision = _revision(connection, database)
+            revision = _revision(connection, database, lock=True)
             if revision is not None and revision != SCHEMA_REVISION:
                 _upgrade(connection, revision, database.location)
 
 
-def _revision(connection: Connection, database: Database) -> str | None:
-    """The revision that the store is at, or None when there is nothing yet."""
+def _revision(connection: Connection, database: Database, *, lock: bool = False) -> str | None:
+    """The revision that the store is at, or None when there is nothing yet.
+
+    With a lock a server lets one process upgrade; the others wait here, and then see the new revision. SQLite's writers
+    take turns anyway.
+    """
     tables = set(inspect(connection).get_table_names())
     if revisions.name in tables:
-        found = connection.scalars(select(revisions.c.version_num)).all()
+        wanted = select(revisions.c.version_num)
+        found = connection.scalars(wanted.with_for_update() if lock else wanted).all()
         if len(found) == 1:
             return str(found[0])
         raise StoreError(
@@ -55,6 +60,22 @@ def _revision(connection: Connection, database: Database) -> str | None:
             f"{database.location}: is a database of another program, not a proof store", hint="give another path or URL"
         )
     return None
+
+
+def strangers(connection: Connection) -> list[str]:
+    """What an SQLite file holds that no store has: triggers, views, tables of other kinds and of other programs.
+
+    Such a file may do something when it is read, so one that comes from elsewhere is not read any further.
+    """
+    found = connection.exec_driver_sql("SELECT type, name, coalesce(sql, '') FROM sqlite_master").all()
+    return [f"{kind} {name}" for kind, name, text in found if not _belongs(str(kind), str(name), str(text))]
+
+
+def _belongs(kind: str, name: str, text: str) -> bool:
+    if kind == "table":
+        known = name in metadata.tables or name.startswith("sqlite_")  # SQLite's own
+        return known and not text.upper().startswith("CREATE VIRTUAL")
+    return kind == "index"
 
 
 def _create(connection: Connection, database: Database) -> None:

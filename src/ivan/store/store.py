@@ -8,32 +8,29 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import insert, select, update
 
-from ivan.errors import InternalError, ProofError, StoreError
-from ivan.store import examination, queries, rows
+from ivan.errors import InternalError, ProofError
+from ivan.store import queries, rows
 from ivan.store.database import Database
-from ivan.store.examination import Key
-from ivan.store.models import SCHEMA_REVISION, networks, proofs, properties, runs, witnesses
+from ivan.store.housekeeping import Housekeeping
+from ivan.store.models import networks, proofs, properties, runs, witnesses
 from ivan.store.others import OtherQuestions
 from ivan.store.reading import Evidence, load
 from ivan.store.records import (
     DamagedRun,
-    Examined,
     NetworkRecord,
     ProofRecord,
     PropertyRecord,
     RunRecord,
     RunSummary,
     StoredRun,
-    StoreInfo,
     WitnessRecord,
 )
 from ivan.store.rows import Damaged
@@ -41,7 +38,7 @@ from ivan.store.schema import prepare
 from ivan.verdict import Verdict
 
 
-class ProofStore(OtherQuestions):
+class ProofStore(OtherQuestions, Housekeeping):
     """An open store; a context manager that closes it. Threads and processes may share one location.
 
     Every method raises `StoreError`, with one line and a hint, when the database cannot do what it should.
@@ -122,7 +119,7 @@ class ProofStore(OtherQuestions):
         with self._database.writing() as connection:
             queries.upsert(connection, networks, rows.network_row(network, weights), once={"first_seen": now})
             queries.upsert(connection, properties, rows.property_row(asked), once={})
-            parent = connection.scalar(select(runs.c.id).where(runs.c.id == run.parent))
+            parent = connection.scalar(queries.pinned(run.parent))
             row = {**rows.run_row(run), "checksum": rows.checksum(run, proof, witness), "created": now}
             run_id = connection.scalar(insert(runs).returning(runs.c.id).values({**row, "parent": parent}))
             if proof is not None:
@@ -259,29 +256,7 @@ class ProofStore(OtherQuestions):
         with self._database.reading() as connection:
             return self._records(connection, queries.networks_like(prefix), rows.network_record)
 
-    # Housekeeping
-
-    def info(self) -> StoreInfo:
-        """Counts, size and age of what is stored."""
-        with self._database.reading() as connection:
-            trees = queries.count(connection, proofs)
-            open_trees = int(connection.scalar(select(func.count()).select_from(proofs).where(proofs.c.open)) or 0)
-            oldest, newest = connection.execute(select(func.min(runs.c.created), func.max(runs.c.created))).one()
-            size = self._database.size()
-            return StoreInfo(
-                location=self.location,
-                revision=SCHEMA_REVISION,
-                read_only=self.read_only,
-                networks=queries.count(connection, networks),
-                properties=queries.count(connection, properties),
-                runs=queries.count(connection, runs),
-                proofs=trees - open_trees,
-                open_trees=open_trees,
-                witnesses=queries.count(connection, witnesses),
-                bytes=queries.payload(connection) if size is None else size,
-                oldest=None if oldest is None else datetime.fromtimestamp(oldest, UTC),
-                newest=None if newest is None else datetime.fromtimestamp(newest, UTC),
-            )
+    # Lists
 
     def runs(self, *, limit: int | None = None) -> list[RunSummary | DamagedRun]:
         """The runs as a list shows them, the newest first; not compared with their checksums."""
@@ -301,49 +276,6 @@ class ProofStore(OtherQuestions):
         """
         with self._database.reading() as connection:
             return self._records(connection, queries.asked_alike(run_id), rows.run_summary)[::-1]
-
-    def faults(self) -> list[str]:
-        """What the database finds wrong with its own file, a line each; nothing is known of a server's."""
-        return self._database.faults()
-
-    def examine(self) -> Iterator[Examined]:
-        """Every row looked at: the runs, the oldest first, the networks, the properties.
-
-        Each in a transaction of its own: nobody waits while the store is examined.
-        """
-        with self._database.reading() as connection:
-            keys = examination.keys(connection)
-        for key in keys:
-            with self._database.reading() as connection:
-                found = examination.look(connection, key)
-            if found is not None:
-                yield found
-
-    def remove(self, damaged: Collection[Key]) -> None:
-        """Deletes damaged runs; of networks the weights, of properties the query, and what no run refers to altogether.
-
-        Args:
-            damaged: kind and key of each, as `examine` has them.
-        """
-        with self._database.writing() as connection:
-            examination.remove(connection, damaged)
-
-    def clear(self) -> int:
-        """Deletes everything and gives the space back.
-
-        Returns:
-            The number of runs deleted.
-        """
-        with self._database.writing() as connection:
-            number = queries.count(connection, runs)
-            for table in (witnesses, proofs, runs, properties, networks):
-                connection.execute(delete(table))
-        try:
-            self._database.vacuum()
-        except StoreError as error:
-            # The rows are gone all the same; the file shrinks when nobody is reading it.
-            self._warn(f"{error.message}; everything is deleted, but its space is not given back yet")
-        return number
 
     # Helpers
 

@@ -1,0 +1,142 @@
+"""Stored runs as one file that can be carried to another machine, and back into a store.
+
+The file is a proof store itself, an SQLite file of the same schema. So there is one format and one way to read it: its
+revision tells what wrote it, older ones are migrated and newer ones refused, `ivan cache list` and `ivan cache doctor`
+look into it before it is taken over, and a whole store can be taken over as well. A format of its own - an archive of
+JSON and bytes, say - would need a second reader, a second set of checks and a second history.
+
+Whatever comes from a file is a claim. Before anything is added every row is looked at as the doctor does: checksums
+hold, proofs are decoded and obey every law that can be told without their model, counterexamples are numbers, queries
+have their digests. If anything is wrong nothing is added: who gets a damaged file wants a better one, not a part of it.
+And what is added is marked as imported. A checksum tells damage, not malice, so an imported verdict is never repeated
+as it stands: its proof is replayed on the model, its counterexample confirmed, and the next run rests on that.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ivan.doctor import Finding, finding, one_line, problem_of
+from ivan.errors import InputError, StoreError
+from ivan.proof.codec import READABLE
+from ivan.store import Copied, Examined, ProofStore
+
+MOST_NAMED = 3
+"""Faults of a file that one line of an error names."""
+
+
+def export_file(store: ProofStore, path: Path, only: Collection[int] | None = None) -> Copied:
+    """Writes runs to a file, under a temporary name first; an existing file is replaced.
+
+    Of a whole store what is damaged, or cannot be looked into, is left out and named in the result.
+
+    Args:
+        store: an open store.
+        path: of the file.
+        only: numbers of the runs, where not all are wanted.
+
+    Raises:
+        StoreError: the store cannot be read, a run that is wanted is damaged, or the file is a store in use.
+        InputError: the file cannot be written, or a run that is wanted is not there.
+    """
+    for number in only or ():
+        if store.run(number) is None:
+            raise InputError(f"there is no run {number} that can be read", hint="`ivan cache list` shows the runs")
+    target = path.resolve()  # a link stays a link
+    partial = target.with_name(f".{target.name}.{os.getpid()}")
+    files = (partial, _beside(partial, "wal"), _beside(partial, "shm"))
+    try:
+        _refuse_itself(store, path)
+        if _beside(target, "wal").exists():
+            raise StoreError(f"{path}: is a proof store that is in use", hint="give another name")
+        if target.exists() and not target.is_file():
+            raise InputError(f"{path}: is no ordinary file", hint="give another name")
+        for file in files:
+            file.unlink(missing_ok=True)
+        with ProofStore.open(partial) as made:
+            done = store.copy_to(made, _voucher(), only=only, strict=only is not None)
+            if only is not None and done.left_out:
+                raise _refusal(f"{store.location}: nothing was exported", store.location, _named(done))
+            made.seal()
+        partial.replace(target)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}", hint="is the folder writable?") from error
+    finally:
+        for file in files:
+            file.unlink(missing_ok=True)
+    return done
+
+
+def import_file(store: ProofStore, path: Path) -> Copied:
+    """Takes over all runs of a file that the store does not have yet, or none.
+
+    Args:
+        store: an open store.
+        path: a file that `export_file` wrote, or another store's.
+
+    Raises:
+        StoreError: the file is missing, damaged, of a newer version or no store; or the store cannot be written.
+    """
+    try:
+        _refuse_itself(store, path)
+        if path.is_file() and not path.stat().st_size:
+            raise StoreError(f"{path}: is empty", hint="`ivan cache export` writes files that can be imported")
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be opened: {error.strerror}", hint="check the path") from error
+    refused = f"{path}: nothing was imported"
+    with ProofStore.open(path, create=False) as made:
+        faults = made.strangers() or made.faults()
+        if faults:
+            raise _refusal(refused, str(path), [one_line(fault) for fault in faults])
+        done = made.copy_to(store, _voucher(), strict=True, imported=datetime.now(UTC))
+    if done.left_out:
+        raise _refusal(refused, str(path), _named(done))
+    return done
+
+
+def left_out(done: Copied) -> list[Finding]:
+    """The rows that were not taken over, each with what is wrong with it."""
+    return [finding(row, row.problem or "") for row in done.left_out]
+
+
+def _voucher() -> Callable[[Examined], str | None]:
+    """Says what is wrong with a row, if anything: what the doctor says, and that it cannot be looked into."""
+    inputs: dict[str, int] = {}
+
+    def vouch(row: Examined) -> str | None:
+        if row.proof is not None and row.proof.format not in READABLE:
+            return f"its proof has format {row.proof.format}, which this version of ivan cannot read"
+        return problem_of(row, inputs)
+
+    return vouch
+
+
+def _named(done: Copied) -> list[str]:
+    lines = []
+    for found in left_out(done):
+        key = found.key.hex() if isinstance(found.key, bytes) else one_line(str(found.key))
+        about = ", ".join(filter(None, (found.model, found.asked)))
+        lines.append(f"{found.kind} {key[:12]}{f' ({about})' if about else ''}: {found.problem}")
+    return lines
+
+
+def _refusal(what: str, place: str, faults: Sequence[str]) -> StoreError:
+    more = len(faults) - MOST_NAMED
+    shown = [*faults[:MOST_NAMED], *([f"and {more} more"] if more > 0 else [])]
+    return StoreError(
+        f"{what}: {'; '.join(shown)}", hint=f"`ivan cache doctor --store {place}` tells all that is wrong"
+    )
+
+
+def _refuse_itself(store: ProofStore, path: Path) -> None:
+    here = Path(store.location)
+    if here.exists() and path.exists() and here.samefile(path):
+        raise StoreError(f"{path}: is the proof store itself", hint="give the name of another file")
+
+
+def _beside(path: Path, ending: str) -> Path:
+    """One of the files that SQLite keeps beside its own."""
+    return path.with_name(f"{path.name}-{ending}")
