@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint format examples clean help
+.PHONY: demo test lint format docs examples clean help
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ lint: $(READY) ## formatter, linter and types
 format: $(READY) ## put everything into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(READY) ## write docs/commands.md again from the program
+	$(BIN)/python docs/generate_commands.py
 
 examples: $(READY) ## train the example models again
 	$(BIN)/python vnnlib_examples/make_examples.py

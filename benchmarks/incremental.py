@@ -183,6 +183,7 @@ def scatter(measured: Sequence[Measured], name: str) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{height + 80}" height="{height}" font-family="sans-serif" '
         'font-size="13">',
+        '<rect width="100%" height="100%" fill="#fff"/>',  # legible on a dark page, too
         f'<rect x="{edge}" y="{edge}" width="{size}" height="{size}" fill="none" stroke="#888"/>',
         f'<line x1="{edge}" y1="{edge + size}" x2="{edge + size}" y2="{edge}" stroke="#888" stroke-dasharray="4"/>',
         f'<text x="{edge + size / 2}" y="{height - 15}" text-anchor="middle">seconds from scratch</text>',

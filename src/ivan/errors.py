@@ -11,13 +11,17 @@
     ├── ProofError                 2   a stored proof that is malformed or belongs to something else
     └── InternalError              4   a law of the program itself was broken; always a bug
 
-A message is one line and names the place; the hint says what to do about it.
+A message is one line and names the place; the hint says what to do about it, and which part of docs/errors.md explains
+errors of the class.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import ClassVar
+
+EXPLAINED = "docs/errors.md"
+"""The page that explains every class; a path in the repository, as long as the project has no address of its own."""
 
 
 class IvanError(Exception):
@@ -34,6 +38,12 @@ class IvanError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    @classmethod
+    def explanation(cls) -> str:
+        """Where errors of this class are explained: the page, and its heading that is the class's name in words."""
+        words = "".join(f"-{c.lower()}" if c.isupper() else c for c in cls.__name__)
+        return f"{EXPLAINED}#{words.removeprefix('-')}"
 
 
 class InputError(IvanError):

@@ -12,7 +12,7 @@ from tests.cli.shell import Finished, Shell
 from tests.models import Graph, dense
 from tests.questions import HOLDS, box, small
 
-from ivan.errors import InternalError, PropertyError
+from ivan.errors import EXPLAINED, InternalError, ProofError, PropertyError
 
 
 def error_of(done: Finished) -> str:
@@ -21,6 +21,7 @@ def error_of(done: Finished) -> str:
     lines = done.err.splitlines()
     assert lines[0].startswith("error: ")
     assert lines[-1].startswith("hint: ")
+    assert f"{EXPLAINED}#" in lines[-1]
     assert len(lines) in (2, 4)  # with or without an excerpt of two lines
     assert "Traceback" not in done.err
     return lines[0].removeprefix("error: ")
@@ -163,6 +164,37 @@ def test_wrong_options_are_an_error_before_anything_is_answered(ivan: Shell, her
 
 def test_an_unknown_command_is_an_error(ivan: Shell) -> None:
     assert "'prove'" in error_of(ivan("prove"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "heading"),
+    [
+        ("verify model.onnx holds.vnnlib --alpha 2", "input-error"),
+        ("tree 7", "input-error"),
+        ("model info nosuch.onnx", "model-error"),
+        ("verify bad.onnx holds.vnnlib", "unsupported-operator-error"),
+        ("verify model.onnx nosuch.vnnlib", "property-error"),
+        ("verify model.onnx holds.vnnlib --base 123", "mismatch-error"),
+        ("cache list --store nosuch.sqlite", "store-error"),
+    ],
+)
+def test_a_hint_ends_with_the_part_of_the_documentation_that_explains_the_error(
+    ivan: Shell, here: Path, arguments: str, heading: str
+) -> None:
+    (here / "bad.onnx").write_bytes(unsupported())
+    done = ivan(*arguments.split())
+    error_of(done)
+    assert done.err.endswith(f" ({EXPLAINED}#{heading})\n")
+
+
+@pytest.mark.usefixtures("here")
+def test_where_there_is_no_hint_the_documentation_is_one(ivan: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ProofError("it proves nothing")
+
+    monkeypatch.setattr("ivan.verification.build_problem", broken)
+    done = ivan.verify("model.onnx", "holds.vnnlib")
+    assert done.err == f"error: it proves nothing\nhint: see {EXPLAINED}#proof-error\n"
 
 
 @pytest.mark.usefixtures("here")

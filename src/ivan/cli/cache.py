@@ -197,7 +197,7 @@ def compact_proof(model: str, query: str, location: str | None, timeout: float |
     return 130 if watch.interrupted else 0
 
 
-@cache.command(short_help="Name everything that is damaged.")
+@cache.command(short_help="Examine everything that is stored.")
 @store_option
 @json_option
 @click.option("--repair", is_flag=True, help="Delete the damaged runs.")

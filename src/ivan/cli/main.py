@@ -18,7 +18,7 @@ import click
 
 import ivan
 from ivan.cli.style import styled
-from ivan.errors import IvanError, PropertyError
+from ivan.errors import InputError, InternalError, IvanError, PropertyError
 
 _COMMANDS = {
     "verify": ("ivan.cli.verify", "verify", "Decide whether some input of a model violates a property."),
@@ -109,22 +109,24 @@ def run(arguments: Sequence[str], *, started: float | None = None) -> int:
         click.echo(error.ctx.get_help() if error.ctx else "", err=True)
         return 2
     except click.ClickException as error:
-        _complain(error.format_message(), _usage_hint(error))
+        _complain(InputError, error.format_message(), _usage_hint(error))
         return 2
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except IvanError as error:
-        _complain(error.message, error.hint, error.excerpt() if isinstance(error, PropertyError) else None)
+        excerpt = error.excerpt() if isinstance(error, PropertyError) else None
+        _complain(type(error), error.message, error.hint, excerpt)
         if _verbose(arguments):
             traceback.print_exc()
         return error.exit_code
     except MemoryError:
-        _complain("out of memory", "the model or its relaxation is too large for this machine")
+        _complain(InputError, "out of memory", "the model or its relaxation is too large for this machine")
         return 2
     except SystemExit:  # click's end when whoever read stdout has gone
         return 0
     except Exception as error:  # the last line of defence: one line, never a verdict
-        _complain(f"internal error: {type(error).__name__}: {error}", "please report it, with the output of --verbose")
+        message = f"internal error: {type(error).__name__}: {error}"
+        _complain(InternalError, message, "please report it, with the output of --verbose")
         if _verbose(arguments):
             traceback.print_exc()
         return 4
@@ -139,12 +141,14 @@ def _usage_hint(error: click.ClickException) -> str | None:
     return f"`{context.command_path} --help` shows how it is used" if context is not None else None
 
 
-def _complain(message: str, hint: str | None, excerpt: str | None = None) -> None:
-    """One line, the place it is about, and what to do."""
+def _complain(kind: type[IvanError], message: str, hint: str | None, excerpt: str | None = None) -> None:
+    """One line, the place it is about, and what to do; last, where errors of the kind are explained."""
+    page = kind.explanation()
+    more = f"{hint} {styled(f'({page})', dim=True)}" if hint else f"see {page}"
     lines = [
         f"{styled('error:', fg='red', bold=True)} {message}",
         excerpt,
-        hint and f"{styled('hint:', fg='cyan')} {hint}",
+        f"{styled('hint:', fg='cyan')} {more}",
     ]
     with contextlib.suppress(OSError):  # the exit code still tells
         for line in filter(None, lines):
