@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.engine import Rng, affine, points, pre_activations, random_problem, random_refinements, weights
+from tests.engine import Rng, affine, points, pre_activations, random_problem, weights
 from tests.soundness.test_bounds import assert_layers_hold, boxes
+from tests.trees import random_refinements
 
 from ivan.bounds import cone as cones
 from ivan.bounds.cone import Cone
