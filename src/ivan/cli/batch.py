@@ -113,7 +113,7 @@ def batch(
       0    all instances ran, whatever the verdicts
       2    something given cannot be used
       130  interrupted
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
     started: float = context.obj["started"] if context.obj else time.monotonic()
     began = datetime.now(UTC)
     if no_store and (store or fresh):

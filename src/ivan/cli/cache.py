@@ -42,7 +42,7 @@ def cache() -> None:
       ivan cache path
       ivan cache prune --older-than 30d
       ivan cache export proofs.sqlite
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
 
 
 @cache.command()
@@ -55,7 +55,7 @@ def info(location: str | None, as_json: bool) -> None:
     Examples:
       ivan cache info
       ivan cache info --store proofs.sqlite --json
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
     with opened(location) as store:
         facts = store.info()
     if as_json:
@@ -90,7 +90,7 @@ def list_runs(location: str | None, as_json: bool, limit: int, everything: bool)
       ivan cache list
       ivan cache list --limit 100
       ivan cache list --all --json
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
     with opened(location) as store:
         summaries = store.runs(limit=None if everything else limit)
         total = store.info().runs
@@ -140,7 +140,7 @@ def show_run(run: int | None, location: str | None, as_json: bool) -> None:
     Examples:
       ivan cache show
       ivan cache show 12 --json
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
     from ivan.errors import InputError
 
     with opened(location) as store:
@@ -180,7 +180,7 @@ def compact_proof(model: str, query: str, location: str | None, timeout: float |
     \b
     Examples:
       ivan cache compact model.onnx property.vnnlib --timeout 60
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
     from ivan.cli.watch import Watch
     from ivan.compaction import compact_stored
     from ivan.deadline import Deadline
@@ -223,7 +223,7 @@ def doctor(context: click.Context, location: str | None, as_json: bool, repair: 
       0    all is well, or was repaired
       1    something is damaged
       2    the store cannot be opened
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
     from ivan.doctor import examine
     from ivan.doctor import repair as mend
 
@@ -254,7 +254,7 @@ def path(location: str | None) -> None:
     Examples:
       ivan cache path
       ivan cache path --store postgresql+psycopg://user@host/database
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
     from ivan.store import shown_location
 
     click.echo(shown_location(location))
@@ -273,7 +273,7 @@ def clear(location: str | None, yes: bool, quiet: bool) -> None:
     Examples:
       ivan cache clear
       ivan cache clear --store proofs.sqlite --yes
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
     with opened(location) as store:
         facts = store.info()
         question = f"Delete {plural(facts.runs, 'run')} ({size(facts.bytes)}) from {facts.location}?"

@@ -44,7 +44,7 @@ def export_runs(
       ivan cache export proofs.sqlite
       ivan cache export two-runs.sqlite --run 12 --run 15
       ivan cache export proofs.sqlite --store postgresql+psycopg://user@host/database
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
     from ivan.exchange import export_file, left_out
 
     path = Path(file)
@@ -86,7 +86,7 @@ def import_runs(file: str, location: str | None, quiet: bool, as_json: bool) -> 
     Examples:
       ivan cache import proofs.sqlite
       ivan cache import proofs.sqlite --store postgresql+psycopg://user@host/database
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
     from ivan.exchange import import_file
 
     with opened(location, create=True) as store:

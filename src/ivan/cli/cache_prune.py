@@ -75,7 +75,7 @@ def prune(
       ivan cache prune --older-than 30d
       ivan cache prune --keep-versions 3 --max-size 500MB --yes
       ivan cache prune --older-than 2w --dry-run
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
     from ivan.store.pruning import Rules, plan
 
     if oldest is None and versions is None and most is None:

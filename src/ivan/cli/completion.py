@@ -22,7 +22,7 @@ def completion(context: click.Context, shell: str) -> None:
       eval "$(ivan completion zsh)"                                   # in ~/.zshrc, behind compinit
       ivan completion fish > ~/.config/fish/completions/ivan.fish
       ivan completion bash > ~/.local/share/bash-completion/completions/ivan
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
     from click.shell_completion import get_completion_class
 
     kind = get_completion_class(shell)

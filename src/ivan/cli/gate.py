@@ -101,7 +101,7 @@ def gate(
       2    something given cannot be used
       3    a property is undecided that must hold
       130  interrupted
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
     started: float = context.obj["started"] if context.obj else time.monotonic()
     began = datetime.now(UTC)
     if no_store and store:

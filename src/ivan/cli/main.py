@@ -80,7 +80,7 @@ def cli() -> None:
     Environment:
       IVAN_STORE  the proof store, a path or a URL, instead of a file in the user's cache directory
       NO_COLOR    no colours, unless it is empty
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
 
 
 def _say_name(context: click.Context, wanted: bool) -> None:

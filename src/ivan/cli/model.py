@@ -16,7 +16,7 @@ def model() -> None:
     Examples:
       ivan model info model.onnx
       ivan model diff model.onnx model-int8.onnx --property property.vnnlib
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
 
 
 model.add_command(info)

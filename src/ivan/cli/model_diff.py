@@ -52,7 +52,7 @@ def diff(old: str, new: str, asked: str | None, boxes: int | None, seed: int, re
       ivan model diff model.onnx model-int8.onnx
       ivan model diff model.onnx model-int8.onnx --property property.vnnlib
       ivan model diff model.onnx model-int8.onnx --property property.vnnlib --json -
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
     if asked is None and boxes is not None:
         raise click.UsageError("--boxes says how to bound the outputs, which needs --property")
     if report is not None and report != "-":

@@ -32,7 +32,7 @@ def info(model: str, as_json: bool) -> None:
     Examples:
       ivan model info model.onnx
       ivan model info model.onnx --json
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
     from ivan.network.onnx_reader import read_model
     from ivan.network.summary import summarise
 

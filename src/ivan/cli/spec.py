@@ -24,7 +24,7 @@ def spec() -> None:
     Examples:
       ivan spec robustness model.onnx --input image.npy --epsilon 8/255 --clip 0 1 -o robust.vnnlib
       ivan spec range model.onnx --input-lower 0 --input-upper 1 --output 0 --max 2.5 -o range.vnnlib
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
 
 
 @spec.command("robustness", short_help="A class that stays around an input.")
@@ -95,7 +95,7 @@ def write_robustness(
       ivan spec robustness model.onnx --input images.npy --epsilon 8/255 --clip 0 1 -o robust.vnnlib
       ivan spec robustness model.onnx --input image.csv --epsilon 2/255 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
       echo 0.1,0.2,0.3 | ivan spec robustness model.onnx --input - --epsilon 0.05 --label 3 --targeted 7
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
     del norm  # there is one so far
     if (mean is None) != (deviation is None):
         raise click.UsageError("--mean and --std go together")
@@ -176,7 +176,7 @@ def write_range(
       ivan spec range model.onnx --input-lower 0 --input-upper 1 --output 0 --min -1 --max 1
       ivan spec range model.onnx --input-lower=-1,0,0 --input-upper 1,2.5,10 --max 100 -o range.vnnlib
       ivan spec range model.onnx --box region.csv --output 2 --output 3 --min 0
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
     if (both is None) == (lower is None) or (lower is None) != (upper is None):
         raise click.UsageError("either --input-lower and --input-upper, or --box, are expected")
     if least is None and most is None:

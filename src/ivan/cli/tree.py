@@ -68,7 +68,7 @@ def tree(
       ivan tree 12 --html proof.html --open       # a page to search and zoom, in the browser
       ivan tree 12 --svg proof.svg --depth 4      # a figure
       ivan tree 12 --json - | jq '.nodes[] | select(.state == "open")'
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
     if opened and page is None:
         raise click.UsageError("--open goes with --html FILE")
     targets = [Path(target) for target in (page, vector, report) if target is not None and target != "-"]

@@ -105,7 +105,7 @@ def verify(
       2    something given cannot be used; one line on stderr says what
       4    an internal error
       130  interrupted
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
     started: float = context.obj["started"] if context.obj else time.monotonic()
     model, query = _files(files, networks)
     if no_store and (store or base or recheck or fresh):

@@ -34,7 +34,7 @@ def vnncomp() -> None:
       ivan vnncomp scripts vnncomp_scripts
       ivan vnncomp prepare v1 acasxu model.onnx property.vnnlib
       ivan vnncomp run v1 acasxu model.onnx property.vnnlib results.txt 116
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
 
 
 @vnncomp.command("prepare", short_help="Find out whether an instance can be verified.")
@@ -56,7 +56,7 @@ def prepare(version: str, category: str, onnx: str, vnnlib: str, keep_going: boo
     Examples:
       ivan vnncomp prepare v1 acasxu onnx/model.onnx vnnlib/property.vnnlib
       ivan vnncomp prepare v1 acasxu "[('f', 'onnx/model.onnx')]" vnnlib/property.vnnlib --keep-going
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
     _check_version(version)
     try:
         _read(onnx, vnnlib)
@@ -102,7 +102,7 @@ def run(
     \b
     Examples:
       ivan vnncomp run v1 acasxu onnx/model.onnx vnnlib/property.vnnlib results.txt 116
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
     started: float = context.obj["started"] if context.obj else time.monotonic()
     _check_version(version)
     target = Path(results)
@@ -160,7 +160,7 @@ def write_scripts(folder: str, requirement: str, keep_going: bool, force: bool, 
       ivan vnncomp scripts vnncomp_scripts
       ivan vnncomp scripts entry --install "ivan==0.1.0"
       IVAN=ivan bash vnncomp_scripts/run_instance.sh v1 acasxu model.onnx property.vnnlib results.txt 116
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
     place = Path(folder)
     try:
         place.mkdir(parents=True, exist_ok=True)
