@@ -102,7 +102,7 @@ def reuse(
         candidates.points(corner, case)
         return candidates.witness is not None
 
-    replayed = replay(problem, proof, deadline, progress, try_corners)
+    replayed = replay(problem, proof, deadline, progress, try_corners, mend=True)
     held = len(proof.tree.leaves) - len(np.unique(replayed.leaf))
     seed = replace(seed_of(proof, replayed), experience=experience)
     return Reused(seed, leaves, held, replayed.complete, candidates.witness)
@@ -123,10 +123,13 @@ def seed_of(proof: Proof, replayed: Replayed) -> Seed:
     np.minimum.at(missing, proof.certificates.node[failed], replayed.bound[failed])
     nearest = np.where(np.isinf(missing), -np.inf, missing)
     order = np.lexsort((replayed.case, replayed.leaf, -nearest[replayed.leaf]))
-    kept = proof.certificates.take(np.flatnonzero(replayed.holds))
+    as_they_were = replayed.holds.copy()
+    for claims, _ in replayed.mended:
+        as_they_were[claims] = False
+    kept = proof.certificates.take(np.flatnonzero(as_they_were))
     return Seed(
         proof.tree.with_open(replayed.leaf),
-        kept,
+        Certificates.concatenate([kept, *(better for _, better in replayed.mended)]),
         replayed.leaf[order],
         replayed.case[order],
         tuple(replayed.domains),

@@ -16,10 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.bounds import parallel
+from ivan.bounds.ascent import Ascent, Model, Schedule
+from ivan.bounds.backward import Forms
 from ivan.bounds.certify import certify
 from ivan.bounds.descend import descend, roots
 from ivan.bounds.domains import Domains
-from ivan.bounds.enclosure import from_known
+from ivan.bounds.enclosure import Enclosure, from_known
+from ivan.bounds.improve import improve
 from ivan.bounds.objective import Rows
 from ivan.bounds.replay.coverage import uncovered
 from ivan.bounds.replay.recipe import Recipe, batch_size
@@ -27,7 +30,7 @@ from ivan.bounds.replay.shrunk import Shrunk
 from ivan.deadline import NEVER, Deadline, OutOfTime
 from ivan.partner import Partner, possible
 from ivan.problem import Problem
-from ivan.proof import ByNode, Proof, SpecTree, State, ranges
+from ivan.proof import ByNode, Certificates, Proof, SpecTree, State, ranges
 from ivan.proof.tree import COLUMNS
 
 Index = NDArray[np.int64]
@@ -38,6 +41,9 @@ OnFailure = Callable[[Array, Index], bool]
 
 KEPT_NUMBERS = 20_000_000
 """Numbers of known bounds that are handed on with the leaves that failed."""
+
+MENDING = Schedule(20)
+"""How a certificate that fails is improved."""
 
 WORTH_SHARING = 0.06
 """Seconds that must be left, by what was measured so far, for another process to pay."""
@@ -53,6 +59,7 @@ class Replayed:
         leaf: (P,) leaves with a case that no certificate excludes, ...
         case: (P,) ... and that case.
         domains: known bounds of such leaves, in parts (nodes, their domains), as far as memory is set aside for it.
+        mended: certificates that hold now in the place of old ones, in parts (numbers of the old ones, the new ones).
         stopped: `on_failure` ended it early; whatever was not tried counts as failed.
     """
 
@@ -61,6 +68,7 @@ class Replayed:
     leaf: Index
     case: Index
     domains: list[tuple[Index, Domains]] = field(default_factory=list)
+    mended: list[tuple[Index, Certificates]] = field(default_factory=list)
     stopped: bool = False
 
     @property
@@ -75,6 +83,8 @@ def replay(
     deadline: Deadline = NEVER,
     progress: Callable[[int, int], None] | None = None,
     on_failure: OnFailure | None = None,
+    *,
+    mend: bool = False,
 ) -> Replayed:
     """Tries every certificate of a proof on a problem.
 
@@ -84,6 +94,7 @@ def replay(
         deadline: checked between batches.
         progress: told after each batch how many certificates were tried and how many of them hold.
         on_failure: given the certificates of each batch that fail; ends the replay by returning True.
+        mend: improve certificates that fail by some steps of ascent, where they stand.
 
     Raises:
         OutOfTime: the deadline passed.
@@ -91,16 +102,17 @@ def replay(
     shrunk = Shrunk.of(problem, proof, deadline)
     most = KEPT_NUMBERS // max(1, sum(2 * layer.size for layer in problem.network.layers))
     if shrunk is None:
-        walk = _Walk(problem, proof, deadline, progress, on_failure, most)
+        walk = _Walk(problem, proof, deadline, progress, on_failure, most, mend=mend)
     else:
-        walk = _Walk(shrunk.problem, shrunk.proof, deadline, progress, on_failure, most)
+        walk = _Walk(shrunk.problem, shrunk.proof, deadline, progress, on_failure, most, mend=mend)
     walk.run()
     held = proof.certificates.node[walk.held], proof.certificates.case[walk.held]
     leaf, case = uncovered(problem, proof.tree, *held)
-    domains = walk.domains
+    domains, mended = walk.domains, walk.mended
     if shrunk is not None:
         domains = [(nodes, shrunk.whole(nodes, known)) for nodes, known in domains]
-    return Replayed(walk.held, walk.bound, leaf, case, domains, walk.stopped)
+        mended = [(claims, shrunk.whole_claims(better)) for claims, better in mended]
+    return Replayed(walk.held, walk.bound, leaf, case, domains, mended, walk.stopped)
 
 
 @dataclass
@@ -134,6 +146,7 @@ class _Found:
         held: ... which hold, ...
         bound: ... and the bounds they reached.
         domains: see `Replayed`.
+        mended: likewise.
         left: parts that were not visited.
         hit: corners and cases at which `on_failure` ended it.
         out_of_time: the deadline passed.
@@ -143,6 +156,7 @@ class _Found:
     held: NDArray[np.bool_]
     bound: Array
     domains: list[tuple[Index, Domains]]
+    mended: list[tuple[Index, Certificates]]
     left: list[_Part]
     hit: tuple[Array, Index] | None
     out_of_time: bool
@@ -159,6 +173,8 @@ class _Walk:
         progress: Callable[[int, int], None] | None,
         on_failure: OnFailure | None,
         most: int,
+        *,
+        mend: bool,
     ) -> None:
         tree, certificates = proof.tree, proof.certificates
         self._problem, self._proof, self._deadline = problem, proof, deadline
@@ -169,7 +185,9 @@ class _Walk:
         self._size, self._room = batch_size(problem.network), most
         count = len(certificates)
         self.held, self.bound, self._tried = np.zeros(count, bool), np.full(count, -np.inf), np.zeros(count, bool)
+        self._ascent = Ascent(Model(problem.network)) if mend else None
         self.domains: list[tuple[Index, Domains]] = []
+        self.mended: list[tuple[Index, Certificates]] = []
         self.stopped = False
         self._hit: tuple[Array, Index] | None = None
         regions = np.arange(len(problem.regions))
@@ -213,6 +231,8 @@ class _Walk:
         if len(claims):
             certificates = self._proof.certificates.take(claims)
             ok, forms = certify(enclosure, owner, certificates, self._rows, self._deadline)
+            if self._ascent is not None and not ok.all():
+                self._mend(enclosure, nodes, owner, claims, certificates, ok, forms)
             self.held[claims], self.bound[claims], self._tried[claims] = ok, forms.bound, True
             self._tell()
             if not ok.all():
@@ -231,6 +251,22 @@ class _Walk:
                 for at in range(0, len(children), self._size):
                     below, anchor = children[at : at + self._size], row[at : at + self._size]
                     self._stack.append(_Part(below, known, anchor, nodes[anchor], again))
+
+    def _mend(
+        self, enclosure: Enclosure, nodes: Index, owner: Index, claims: Index, certificates: Certificates,
+        ok: NDArray[np.bool_], forms: Forms,
+    ) -> None:  # fmt: skip
+        """Improves claims that fail; where they hold then, that is noted in `ok` and in the bounds."""
+        assert self._ascent is not None
+        failed = np.flatnonzero(~ok)
+        found = improve(
+            self._ascent, enclosure, owner[failed], certificates.take(failed), self._rows, MENDING, self._deadline
+        )
+        good = np.flatnonzero(found.holds)
+        if len(good):
+            mended = failed[good]
+            ok[mended], forms.bound[mended] = True, found.bound[good]
+            self.mended.append((claims[mended], found.certificates(good, nodes[owner[mended]])))
 
     def _tell(self) -> None:
         if self._progress is not None:
@@ -302,6 +338,7 @@ class _Walk:
     def _apart(self, theirs: list[_Part], stop: Callable[[], bool]) -> _Found:
         """The other process's part of a round."""
         self._stack, self._progress, self._room, self.domains = theirs, None, self._room // 2, []
+        self.mended = []
         before, out_of_time = self._tried.copy(), False
         with parallel.alone():
             try:
@@ -310,7 +347,16 @@ class _Walk:
             except OutOfTime:
                 out_of_time = True
         claims = np.flatnonzero(self._tried & ~before)
-        return _Found(claims, self.held[claims], self.bound[claims], self.domains, self._stack, self._hit, out_of_time)
+        return _Found(
+            claims,
+            self.held[claims],
+            self.bound[claims],
+            self.domains,
+            self.mended,
+            self._stack,
+            self._hit,
+            out_of_time,
+        )
 
     def _absorb(self, found: _Found) -> None:
         """Takes over what the other process found.
@@ -320,6 +366,7 @@ class _Walk:
         """
         self.held[found.claims], self.bound[found.claims], self._tried[found.claims] = found.held, found.bound, True
         self.domains += found.domains
+        self.mended += found.mended
         self._room -= sum(len(nodes) for nodes, _ in found.domains)
         self._stack += found.left
         self._tell()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.bounds.ascent import Ascent, Schedule, certificates_of, from_certificates, ragged_weights
-from ivan.bounds.backward import bound_outputs
-from ivan.bounds.certify import holds
+from ivan.bounds.ascent import Ascent, Schedule
 from ivan.bounds.enclosure import Enclosure
+from ivan.bounds.improve import improve
 from ivan.bounds.objective import Rows
 from ivan.deadline import Deadline
 from ivan.proof import ByNode, Certificates, Proof
@@ -65,17 +64,10 @@ class Claims:
         new = np.ones(len(old), bool)
         new[1:] = (np.diff(owner) != 0) | (np.diff(certificates.case[old]) != 0)
         owner, taken = owner[new], certificates.take(old[new])
-        case = taken.case.astype(np.int64)
-        start = from_certificates(enclosure, owner, taken, self._rows)
-        parameters, _ = self._ascent.outputs(enclosure, owner, case, self._rows, start, ASCENT, self._deadline)
-        objective = self._rows.weighted(case, ragged_weights(parameters.weights))
-        advice = parameters.advice(enclosure, owner)
-        forms = bound_outputs(enclosure, owner, objective, advice, deadline=self._deadline)
+        found = improve(self._ascent, enclosure, owner, taken, self._rows, ASCENT, self._deadline)
         room = np.minimum(taken.margin, self._room[nodes[owner]])
-        enough = holds(enclosure, owner, objective, forms) & ((forms.bound >= room) | enclosure.empty[owner])
+        enough = found.holds & ((found.bound >= room) | enclosure.empty[owner])
         held = np.ones(len(nodes), bool)
         held[owner[~enough]] = False
         good = np.flatnonzero(held[owner])
-        return held, certificates_of(
-            enclosure, owner[good], nodes[owner[good]], case[good], forms.bound[good], parameters.take(good)
-        )
+        return held, found.certificates(good, nodes[owner[good]])
