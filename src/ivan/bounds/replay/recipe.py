@@ -60,10 +60,27 @@ class Recipe:
         return apply(enclosure, self._refinements, self._own[nodes], deadline)
 
 
+def root_bounds(problem: Problem, proof: Proof, deadline: Deadline = NEVER) -> Domains:
+    """Bounds of all roots, by the proof's recipe.
+
+    Raises:
+        OutOfTime: the deadline passed.
+    """
+    regions = np.arange(len(problem.regions))
+    return Recipe(problem.network, proof).enclose(regions, roots(problem, regions), deadline).domains
+
+
 def anchors(
-    problem: Problem, proof: Proof, leaves: Index, deadline: Deadline = NEVER
+    problem: Problem, proof: Proof, leaves: Index, deadline: Deadline = NEVER, at_roots: Domains | None = None
 ) -> Iterator[tuple[Index, Index, Index, Domains]]:
     """Bounds that some leaves rest on, by the proof's recipe.
+
+    Args:
+        problem: the problem.
+        proof: the recipe.
+        leaves: nodes of its tree.
+        deadline: checked between batches.
+        at_roots: see `root_bounds`, where they are known already.
 
     Yields:
         leaves: (L,) some of the leaves.
@@ -95,11 +112,13 @@ def anchors(
         wave = wave[~needed[wave]]
     size = batch_size(problem.network)
     regions = np.flatnonzero(needed & (parent < 0))
-    stack = [(part, roots(problem, part)) for part in np.array_split(regions, -(-len(regions) // size))]
+    start = (lambda part: roots(problem, part)) if at_roots is None else at_roots.take
+    stack = [(part, start(part)) for part in np.array_split(regions, -(-len(regions) // size))]
     while stack:
         deadline.check()
         nodes, domains = stack.pop()
-        enclosure = recipe.enclose(nodes, domains, deadline).domains
+        at_root = at_roots is not None and parent[nodes[0]] < 0
+        enclosure = domains if at_root else recipe.enclose(nodes, domains, deadline).domains
         position = np.full(len(tree), -1)
         position[nodes] = np.arange(len(nodes))
         mine = np.flatnonzero(position[anchor] >= 0)

@@ -11,10 +11,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.bounds.descend import roots
 from ivan.bounds.domains import Domains
 from ivan.bounds.reduction import Reduction
-from ivan.bounds.replay.recipe import Recipe
+from ivan.bounds.replay.recipe import root_bounds
 from ivan.deadline import Deadline
 from ivan.problem import Problem
 from ivan.proof import Certificates, Kind, Proof
@@ -51,11 +50,11 @@ class Shrunk:
             OutOfTime: the deadline passed.
         """
         tree, network = proof.tree, problem.network
-        split, regions = tree.kind == Kind.UNIT, np.arange(len(problem.regions))
+        split = tree.kind == Kind.UNIT
         units = sum(layer.size for layer in network.layers)
-        if not split.any() or 2 * units * len(regions) > MOST_NUMBERS:
+        if not split.any() or 2 * units * len(problem.regions) > MOST_NUMBERS:
             return None
-        bounds = Recipe(network, proof).enclose(regions, roots(problem, regions), deadline).domains
+        bounds = root_bounds(problem, proof, deadline)
         # a multiplier makes use of a bound, even of a unit that is zero
         multipliers = proof.certificates.multipliers
         layer = np.concatenate([tree.layer[split], multipliers["layer"].astype(np.int32)])

@@ -18,7 +18,7 @@ from ivan.bounds.enclosure import from_known
 from ivan.bounds.replay import anchors, batch_size
 from ivan.deadline import Deadline
 from ivan.incremental.compact.claims import Claims
-from ivan.incremental.compact.counts import Counts
+from ivan.incremental.compact.found import Found
 from ivan.problem import Problem
 from ivan.proof import Certificates, Firm, Kind, Proof, Refresh
 from ivan.proof.tree import COLUMNS
@@ -51,12 +51,22 @@ class Hoisting:
         proof: the proof as it stands.
         nodes: (C,) the nodes to try, ascending.
         claims: the proof's certificates.
+        at_roots: bounds of the roots, where there is memory for them.
         deadline: when to stop.
     """
 
-    def __init__(self, problem: Problem, proof: Proof, nodes: Index, claims: Claims, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        proof: Proof,
+        nodes: Index,
+        claims: Claims,
+        at_roots: Domains | None,
+        deadline: Deadline,
+    ) -> None:
         tree = proof.tree
-        self._problem, self._nodes, self._claims, self._deadline = problem, nodes, claims, deadline
+        self._problem, self._nodes, self._claims = problem, nodes, claims
+        self._at_roots, self._deadline = at_roots, deadline
         refresh = tree.refresh.copy()
         refresh[nodes] = Refresh.NONE
         self._without = replace(proof, tree=replace(tree, refresh=refresh))
@@ -70,33 +80,41 @@ class Hoisting:
         self._members, self._owner = claiming[mine], np.searchsorted(nodes, nearest[mine])
         self._left = np.bincount(self._owner, minlength=len(nodes))
         self._failed = self._left > MOST_CLAIMS
+        self._told = np.zeros(len(nodes), bool)
         self._new: list[Certificates] = []
 
-    @property
-    def _hoisted(self) -> Index:
-        hoisted: Index = self._nodes[(self._left == 0) & ~self._failed]
-        return hoisted
-
-    @property
-    def counts(self) -> Counts:
-        """How far it got."""
-        return Counts(int(np.count_nonzero((self._left == 0) | self._failed)), hoisted=len(self._hoisted))
-
-    def run(self) -> Iterator[None]:
-        """Tries all nodes; yields after each batch.
+    def run(self, nodes: Index) -> Iterator[Found]:
+        """Tries some of the nodes; tells of each when all that rests on its bounds was tried.
 
         Raises:
             OutOfTime: the deadline passed.
         """
         size = batch_size(self._problem.network)
+        self._told[~np.isin(self._nodes, nodes)] = True
         place = np.full(len(self._without.tree), -1)
         place[self._members] = self._owner
-        for members, ancestor, row, known in anchors(self._problem, self._without, self._members, self._deadline):
-            order = np.argsort(place[members], kind="stable")  # one node after the other
-            for at in range(0, len(members), size):
-                some = order[at : at + size]
-                self._try(members[some], ancestor[some], known.take(row[some]), place[members[some]])
-                yield
+        members = self._members[~self._told[self._owner] & ~self._failed[self._owner]]
+        for some, ancestor, row, known in anchors(
+            self._problem, self._without, members, self._deadline, self._at_roots
+        ):
+            order = np.argsort(place[some], kind="stable")  # one node after the other
+            for at in range(0, len(some), size):
+                part = order[at : at + size]
+                self._try(some[part], ancestor[part], known.take(row[part]), place[some[part]])
+                yield self._settled()
+        yield self._settled()
+
+    def _settled(self) -> Found:
+        """What was decided since the last time."""
+        settled = np.flatnonzero(((self._left == 0) | self._failed) & ~self._told)
+        self._told[settled] = True
+        hoisted = settled[~self._failed[settled]]
+        claims = Certificates.concatenate(self._new)
+        mine = np.isin(claims.node, self._members[np.isin(self._owner, hoisted)])
+        waiting = np.isin(claims.node, self._members[~self._told[self._owner]])
+        self._new = [claims.take(np.flatnonzero(waiting))]
+        found = claims.take(np.flatnonzero(mine))
+        return Found(self._nodes[settled], hoisted=self._nodes[hoisted], claims=found)
 
     def _try(self, members: Index, ancestor: Index, known: Domains, owner: Index) -> None:
         left = np.flatnonzero(~self._failed[owner])
@@ -109,19 +127,12 @@ class Hoisting:
         np.subtract.at(self._left, owner, 1)
         self._new.append(claims)
 
-    @property
-    def claims(self) -> Certificates:
-        """What is claimed instead, by those whose node does without its bounds."""
-        found = Certificates.concatenate(self._new)
-        members = self._members[np.isin(self._nodes[self._owner], self._hoisted)]
-        return found.take(np.flatnonzero(np.isin(found.node, members)))
-
-    def applied(self, proof: Proof, claims: Certificates) -> Proof:
+    def applied(self, proof: Proof, found: Found) -> Proof:
         """The proof with what was found: the one at hand, or the same in terms of another network."""
-        tree, hoisted = proof.tree, self._hoisted
+        tree, hoisted, claims = proof.tree, found.hoisted, found.claims
         refresh, firm = tree.refresh.copy(), tree.firm.copy()
         refresh[hoisted] = Refresh.NONE
-        firm[self._nodes[self._failed]] |= Firm.BOUNDS
+        firm[np.setdiff1d(found.tried, hoisted)] |= Firm.BOUNDS
         stays = np.flatnonzero(~np.isin(proof.certificates.node, claims.node))
         return replace(
             proof,

@@ -14,7 +14,7 @@ from ivan.bounds.enclosure import Enclosure, from_known
 from ivan.bounds.replay import Recipe, anchors, batch_size
 from ivan.deadline import Deadline
 from ivan.incremental.compact.claims import Claims
-from ivan.incremental.compact.counts import Counts
+from ivan.incremental.compact.found import Found
 from ivan.problem import Problem
 from ivan.proof import Certificates, Firm, Proof, Refresh, SpecTree, State
 from ivan.proof.tree import COLUMNS
@@ -38,13 +38,22 @@ class Joining:
         proof: the proof as it stands.
         nodes: (C,) the nodes to try.
         claims: the proof's certificates.
+        at_roots: bounds of the roots, where there is memory for them.
         deadline: when to stop.
     """
 
-    def __init__(self, problem: Problem, proof: Proof, nodes: Index, claims: Claims, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        proof: Proof,
+        nodes: Index,
+        claims: Claims,
+        at_roots: Domains | None,
+        deadline: Deadline,
+    ) -> None:
         tree = proof.tree
         self._problem, self._proof, self._nodes = problem, proof, nodes
-        self._claims, self._deadline = claims, deadline
+        self._claims, self._at_roots, self._deadline = claims, at_roots, deadline
         self._columns = {name: getattr(tree, name) for name in COLUMNS}
         self._below = tree.children
         # a node gets bounds of its own where its leaves had
@@ -53,31 +62,20 @@ class Joining:
         self._refresh[own] = tree.refresh[self._below[own]].max(axis=1)
         with_own = replace(proof, tree=replace(tree, refresh=self._refresh.copy()))
         self._recipe = Recipe(problem.network, with_own)
-        self._tried: list[Index] = []
-        self._joined: list[Index] = []
-        self._shared: list[Index] = []
-        self._new: list[Certificates] = []
 
-    @property
-    def counts(self) -> Counts:
-        """How far it got."""
-        tried, joined, shared = (sum(map(len, parts)) for parts in (self._tried, self._joined, self._shared))
-        return Counts(tried, joined=joined, shared=shared)
-
-    def run(self) -> Iterator[None]:
-        """Tries all nodes; yields after each batch.
+    def run(self, nodes: Index) -> Iterator[Found]:
+        """Tries some of the nodes, batch by batch.
 
         Raises:
             OutOfTime: the deadline passed.
         """
         size = batch_size(self._problem.network)
-        for nodes, ancestor, row, domains in anchors(self._problem, self._proof, self._nodes, self._deadline):
-            for at in range(0, len(nodes), size):
+        for some, ancestor, row, domains in anchors(self._problem, self._proof, nodes, self._deadline, self._at_roots):
+            for at in range(0, len(some), size):
                 part = slice(at, at + size)
-                self._try(nodes[part], ancestor[part], domains.take(row[part]))
-                yield
+                yield from self._try(some[part], ancestor[part], domains.take(row[part]))
 
-    def _try(self, nodes: Index, ancestor: Index, known: Domains) -> None:
+    def _try(self, nodes: Index, ancestor: Index, known: Domains) -> Iterator[Found]:
         domains = descend(known, self._columns, nodes, ancestor)
         fresh = (self._refresh[nodes] != Refresh.NONE) & (nodes != ancestor)
         for chosen, anew in ((np.flatnonzero(fresh), True), (np.flatnonzero(~fresh), False)):
@@ -88,10 +86,7 @@ class Joining:
             enclosure = self._recipe.enclose(some, mine, self._deadline) if anew else from_known(network, mine)
             joined, claims = self._claims.claimed(enclosure, some, self._below[some])
             shared, others = self._sharing(enclosure, some, np.flatnonzero(~joined))
-            self._tried.append(some)
-            self._joined.append(some[joined])
-            self._shared.append(shared)
-            self._new += [claims, others]
+            yield Found(some, some[joined], shared, claims=Certificates.concatenate([claims, others]))
 
     def _sharing(self, enclosure: Enclosure, nodes: Index, rest: Index) -> tuple[Index, Certificates]:
         """Of these positions the nodes whose leaves had bounds of their own and can do with the node's; new claims."""
@@ -107,15 +102,9 @@ class Joining:
         both = held.reshape(-1, 2).all(axis=1)
         return nodes[rest[both]], claims.take(np.flatnonzero(np.isin(claims.node, leaves[np.repeat(both, 2)])))
 
-    @property
-    def claims(self) -> Certificates:
-        """What is claimed instead, of the nodes as they are numbered now."""
-        return Certificates.concatenate(self._new)
-
-    def applied(self, proof: Proof, claims: Certificates) -> Proof:
+    def applied(self, proof: Proof, found: Found) -> Proof:
         """The proof with what was found: the one at hand, or the same in terms of another network."""
-        none = [np.zeros(0, np.int64)]
-        joined, shared, tried = (np.concatenate(none + part) for part in (self._joined, self._shared, self._tried))
+        joined, shared, tried, claims = found.joined, found.shared, found.tried, found.claims
         tree, certificates, refinements = proof.tree, proof.certificates, proof.refinements
         columns = {name: getattr(tree, name).copy() for name in COLUMNS}
         columns["state"][joined] = State.CLOSED
