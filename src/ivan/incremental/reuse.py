@@ -134,4 +134,5 @@ def seed_of(proof: Proof, replayed: Replayed) -> Seed:
         replayed.case[order],
         tuple(replayed.domains),
         proof.refinements,
+        Certificates.concatenate(replayed.improved),
     )

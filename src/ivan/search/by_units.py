@@ -34,6 +34,7 @@ from ivan.proof.tree import COLUMNS
 from ivan.search.batch import Batch
 from ivan.search.branching import DEEP_CANDIDATES, Ahead, Lookahead, Splits, log_leaves, unit_splits
 from ivan.search.frontier import Chunk
+from ivan.search.hints import Hints
 from ivan.search.workspace import Workspace
 
 Array = NDArray[np.float64]
@@ -74,6 +75,7 @@ class ByUnits:
     def __init__(self, work: Workspace) -> None:
         self._work = work
         self.batch = self.pairs = min(MOST_PAIRS, work.network.fitting(MOST_NUMBERS))
+        self._hints = Hints(work.seed.tree, work.seed.hints)
         self._use(work)
         self._trials = self._losses = 0
         self._prepared = False
@@ -144,7 +146,9 @@ class ByUnits:
     def _ascend(self, batch: Batch) -> None:
         work, enclosure, pairs = self._work, batch.enclosure, batch.open
         owner, case = batch.owner[pairs], batch.case[pairs]
-        if batch.chunk.parameters is None:
+        if batch.chunk.parameters is None and self._hints:
+            start, schedule = self._hints.start(enclosure, owner, batch.node[owner], case, work.rows), ROOT_ASCENT
+        elif batch.chunk.parameters is None:
             start, schedule = initial(enclosure, owner, case, work.rows), ROOT_ASCENT
         else:
             start, schedule = batch.chunk.starts(pairs).fitted(enclosure, owner), ASCENT

@@ -27,6 +27,7 @@ class Seed:
         case: (P,) ... and a case that is open there.
         domains: known bounds of some of these leaves, in parts (nodes, their domains).
         refinements: slopes of intermediate bounds in the tree.
+        hints: certificates that do not hold, at or above the open leaves: where to climb from.
         experience: what splits brought in an earlier proof.
     """
 
@@ -36,6 +37,7 @@ class Seed:
     case: Index
     domains: tuple[tuple[Index, Domains], ...] = ()
     refinements: Refinements = field(default_factory=Refinements.none)
+    hints: Certificates = field(default_factory=Certificates.none)
     experience: Experience | None = None
 
     @classmethod

@@ -60,6 +60,7 @@ class Replayed:
         case: (P,) ... and that case.
         domains: known bounds of such leaves, in parts (nodes, their domains), as far as memory is set aside for it.
         mended: certificates that hold now in the place of old ones, in parts (numbers of the old ones, the new ones).
+        improved: certificates that still fail, in parts.
         stopped: `on_failure` ended it early; whatever was not tried counts as failed.
     """
 
@@ -69,6 +70,7 @@ class Replayed:
     case: Index
     domains: list[tuple[Index, Domains]] = field(default_factory=list)
     mended: list[tuple[Index, Certificates]] = field(default_factory=list)
+    improved: list[Certificates] = field(default_factory=list)
     stopped: bool = False
 
     @property
@@ -108,11 +110,12 @@ def replay(
     walk.run()
     held = proof.certificates.node[walk.held], proof.certificates.case[walk.held]
     leaf, case = uncovered(problem, proof.tree, *held)
-    domains, mended = walk.domains, walk.mended
+    domains, mended, improved = walk.domains, walk.mended, walk.improved
     if shrunk is not None:
         domains = [(nodes, shrunk.whole(nodes, known)) for nodes, known in domains]
         mended = [(claims, shrunk.whole_claims(better)) for claims, better in mended]
-    return Replayed(walk.held, walk.bound, leaf, case, domains, mended, walk.stopped)
+        improved = [shrunk.whole_claims(better) for better in improved]
+    return Replayed(walk.held, walk.bound, leaf, case, domains, mended, improved, walk.stopped)
 
 
 @dataclass
@@ -146,7 +149,7 @@ class _Found:
         held: ... which hold, ...
         bound: ... and the bounds they reached.
         domains: see `Replayed`.
-        mended: likewise.
+        mended, improved: likewise.
         left: parts that were not visited.
         hit: corners and cases at which `on_failure` ended it.
         out_of_time: the deadline passed.
@@ -157,6 +160,7 @@ class _Found:
     bound: Array
     domains: list[tuple[Index, Domains]]
     mended: list[tuple[Index, Certificates]]
+    improved: list[Certificates]
     left: list[_Part]
     hit: tuple[Array, Index] | None
     out_of_time: bool
@@ -188,6 +192,7 @@ class _Walk:
         self._ascent = Ascent(Model(problem.network)) if mend else None
         self.domains: list[tuple[Index, Domains]] = []
         self.mended: list[tuple[Index, Certificates]] = []
+        self.improved: list[Certificates] = []
         self.stopped = False
         self._hit: tuple[Array, Index] | None = None
         regions = np.arange(len(problem.regions))
@@ -262,11 +267,13 @@ class _Walk:
         found = improve(
             self._ascent, enclosure, owner[failed], certificates.take(failed), self._rows, MENDING, self._deadline
         )
-        good = np.flatnonzero(found.holds)
+        better = found.certificates(np.arange(len(failed)), nodes[owner[failed]])
+        good, bad = np.flatnonzero(found.holds), np.flatnonzero(~found.holds)
+        ok[failed[good]], forms.bound[failed[good]] = True, found.bound[good]
         if len(good):
-            mended = failed[good]
-            ok[mended], forms.bound[mended] = True, found.bound[good]
-            self.mended.append((claims[mended], found.certificates(good, nodes[owner[mended]])))
+            self.mended.append((claims[failed[good]], better.take(good)))
+        if len(bad):
+            self.improved.append(better.take(bad))
 
     def _tell(self) -> None:
         if self._progress is not None:
@@ -338,7 +345,7 @@ class _Walk:
     def _apart(self, theirs: list[_Part], stop: Callable[[], bool]) -> _Found:
         """The other process's part of a round."""
         self._stack, self._progress, self._room, self.domains = theirs, None, self._room // 2, []
-        self.mended = []
+        self.mended, self.improved = [], []
         before, out_of_time = self._tried.copy(), False
         with parallel.alone():
             try:
@@ -353,6 +360,7 @@ class _Walk:
             self.bound[claims],
             self.domains,
             self.mended,
+            self.improved,
             self._stack,
             self._hit,
             out_of_time,
@@ -367,6 +375,7 @@ class _Walk:
         self.held[found.claims], self.bound[found.claims], self._tried[found.claims] = found.held, found.bound, True
         self.domains += found.domains
         self.mended += found.mended
+        self.improved += found.improved
         self._room -= sum(len(nodes) for nodes, _ in found.domains)
         self._stack += found.left
         self._tell()
