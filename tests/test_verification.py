@@ -14,7 +14,8 @@ from ivan.errors import MismatchError, ModelError, PropertyError
 from ivan.options import Options
 from ivan.outcome import Listener, Outcome
 from ivan.proof.codec import encode
-from ivan.search import Statistics
+from ivan.search import Statistics, by_inputs
+from ivan.search.sharing import Rounds
 from ivan.verification import verify
 
 EXAMPLES = Path(__file__).parent.parent / "vnnlib_examples"
@@ -103,7 +104,12 @@ def test_without_a_store_nothing_is_written(model: Path, holds: Path, no_real_st
     assert no_real_store.exists()
 
 
-def test_the_number_of_threads_does_not_change_the_proof(model: Path, holds: Path) -> None:
+def test_the_number_of_threads_does_not_change_the_proof(
+    model: Path, holds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as nothing is decided by the clock: neither to share the search, nor which bounds pay."""
+    monkeypatch.setattr(Rounds, "due", lambda *_: False)
+    monkeypatch.setattr(by_inputs, "forward_pays", lambda *_: False)
     proofs = [ivan.verify(model, holds, store=False, options=Options(threads=count)).proof for count in (1, 2, 3)]
     first, *others = (encode(proof) for proof in proofs if proof is not None)
     assert others == [first, first]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -37,6 +38,11 @@ class Ended:
     after: float = 0.0
 
 
+def _in_the_foreground() -> None:
+    """A shell that starts something in the background makes it, and all that it starts, deaf to an interrupt."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def run(*arguments: str | float, when: Callable[[], object] | None = None, number: int | None = None) -> Ended:
     """Runs a command to its end.
 
@@ -47,7 +53,9 @@ def run(*arguments: str | float, when: Callable[[], object] | None = None, numbe
     """
     command = [*IVAN, *(str(argument) for argument in arguments)]
     start = time.monotonic()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_in_the_foreground
+    ) as process:
         told = start
         if when is not None and number is not None:
             when()
@@ -70,6 +78,7 @@ def run_on_terminal(*arguments: str | float, typed: bytes = b"", after: str = ""
     start = time.monotonic()
     pid, terminal = pty.fork()
     if pid == 0:
+        _in_the_foreground()
         os.execvpe(
             IVAN[0],
             [*IVAN, *map(str, arguments)],

@@ -213,15 +213,13 @@ def test_an_interrupt_ends_all_processes_and_keeps_what_is_done(bench: Path, num
 
 @posix
 def test_a_terminal_shows_a_live_table_that_is_gone_in_the_end(bench: Path) -> None:
-    (bench / "list.csv").write_text(
-        "model.onnx,fails.vnnlib,60\nhard.onnx,hard.vnnlib,1.5\nnosuch.onnx,fails.vnnlib,1\n"
-    )
+    (bench / "list.csv").write_text("model.onnx,fails.vnnlib,60\nhard.onnx,hard.vnnlib,3\nnosuch.onnx,fails.vnnlib,1\n")
     done = run_on_terminal("batch", "list.csv", "--no-store", columns=120)
     assert done.code == 0
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", done.out)
     assert "0 of 3" in shown
     assert "1 of 3" in shown
-    assert re.search(r"hard hard +\d s +2 s +search", shown)
+    assert re.search(r"hard hard +\d s +3 s +search", shown)
     assert re.search(r"-[\d.]+ +[\d,]+ open, [\d,]+ closed", shown)
     assert "nosuch.onnx: cannot be read" in shown
     last = shown[shown.rindex("solved") :].splitlines()

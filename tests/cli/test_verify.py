@@ -129,9 +129,11 @@ def test_the_report_on_stdout_follows_the_answer(ivan: Shell) -> None:
 
 @pytest.mark.usefixtures("here")
 def test_the_same_seed_finds_the_same(ivan: Shell) -> None:
-    first, second = (ivan.verify("model.onnx", "fails.vnnlib", "--no-store", "--seed", 7) for _ in range(2))
+    first, second = (
+        ivan.verify("model.onnx", "fails.vnnlib", "--no-store", "--seed", 7, "--threads", 1) for _ in range(2)
+    )
     assert first.out == second.out
-    trees = [ivan.report("model.onnx", "holds.vnnlib", "--fresh", "--seed", 7) for _ in range(2)]
+    trees = [ivan.report("model.onnx", "holds.vnnlib", "--fresh", "--seed", 7, "--threads", 1) for _ in range(2)]
     assert trees[0]["statistics"] == trees[1]["statistics"]
 
 

@@ -35,7 +35,7 @@ def hard(here: Path) -> Path:
 # -- deadlines --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("kind", "timeout"), [("boxes", 1.0), ("units", 1.0), ("boxes", 0.3), ("units", 2.0)])
+@pytest.mark.parametrize(("kind", "timeout"), [("boxes", 2.0), ("units", 3.0), ("boxes", 0.3)])
 def test_the_deadline_ends_the_run_and_keeps_its_open_tree(
     hard: Path, no_real_store: Path, kind: str, timeout: float
 ) -> None:
