@@ -18,7 +18,8 @@ from tests.searches import Patience
 from tests.trees import random_certificates, random_tree
 
 from ivan.bounds.replay import Replayed, replay, walk
-from ivan.bounds.replay.walk import _Walk
+from ivan.bounds.replay import run as replay_run
+from ivan.bounds.replay.walk import Walk
 from ivan.deadline import OutOfTime
 from ivan.problem import Problem
 from ivan.proof import Proof
@@ -68,7 +69,7 @@ def test_two_find_what_one_finds(kind, seed):
 
 def test_parts_are_divided_evenly_and_completely():
     problem, proof = example(0)
-    lonely = _Walk(problem, proof, Patience(1000), None, None, 0)
+    lonely = Walk(problem, proof, Patience(1000), None, None, 0)
     lonely._step()
 
     def nodes() -> list[int]:
@@ -86,9 +87,9 @@ def test_parts_are_divided_evenly_and_completely():
 
 def ended_by(fault: Callable[[], None]) -> Callable[..., Any]:
     """The other process's part, that ends in a fault after its first batch."""
-    original = _Walk._apart
+    original = Walk._apart
 
-    def apart(self: _Walk, theirs: list[Any], stop: Callable[[], bool]) -> Any:
+    def apart(self: Walk, theirs: list[Any], stop: Callable[[], bool]) -> Any:
         steps = iter(range(1))
 
         def counted() -> bool:
@@ -119,7 +120,7 @@ def raises() -> None:
 def test_a_partner_that_dies_loses_nothing(monkeypatch, fault):
     problem, proof = example(1)
     alone = replay(problem, proof)
-    monkeypatch.setattr(_Walk, "_apart", ended_by(fault))
+    monkeypatch.setattr(Walk, "_apart", ended_by(fault))
     with shared() as started:
         together = replay(problem, proof)
     assert len(started) == 1
@@ -144,18 +145,18 @@ def test_a_counterexample_of_either_ends_the_replay(where):
     problem, proof = example(2)
     parent = os.getpid()
     absorbed: list[Any] = []
-    absorb = _Walk._absorb
+    absorb = Walk._absorb
 
     def listen(corner: Array, case: Array) -> bool:
         # what the other process says it has found is tried once more here
         return bool(absorbed) if where == "there" and os.getpid() == parent else where == "here" or not absorbed
 
-    def absorbing(self: _Walk, found: Any) -> None:
+    def absorbing(self: Walk, found: Any) -> None:
         absorbed.append(found.hit)
         absorb(self, found)
 
     with shared() as started, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_Walk, "_absorb", absorbing)
+        patch.setattr(Walk, "_absorb", absorbing)
         result = replay(problem, proof, on_failure=listen)
     assert result.stopped
     assert not result.complete
@@ -184,7 +185,7 @@ def test_progress_counts_what_the_partner_tried():
 def test_memory_set_aside_for_bounds_is_shared(monkeypatch):
     problem, proof = example(5)
     numbers = sum(2 * layer.size for layer in problem.network.layers)
-    monkeypatch.setattr(walk, "KEPT_NUMBERS", 6 * numbers)
+    monkeypatch.setattr(replay_run, "KEPT_NUMBERS", 6 * numbers)
     with shared() as started:
         result = replay(problem, proof)
     assert started

@@ -123,16 +123,12 @@ def seed_of(proof: Proof, replayed: Replayed) -> Seed:
     np.minimum.at(missing, proof.certificates.node[failed], replayed.bound[failed])
     nearest = np.where(np.isinf(missing), -np.inf, missing)
     order = np.lexsort((replayed.case, replayed.leaf, -nearest[replayed.leaf]))
-    as_they_were = replayed.holds.copy()
-    for claims, _ in replayed.mended:
-        as_they_were[claims] = False
-    kept = proof.certificates.take(np.flatnonzero(as_they_were))
     return Seed(
         proof.tree.with_open(replayed.leaf),
-        Certificates.concatenate([kept, *(better for _, better in replayed.mended)]),
+        replayed.mended.applied(proof.certificates, replayed.holds),
         replayed.leaf[order],
         replayed.case[order],
         tuple(replayed.domains),
         proof.refinements,
-        Certificates.concatenate(replayed.improved),
+        Certificates.concatenate(replayed.mended.improved),
     )

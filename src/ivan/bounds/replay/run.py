@@ -1,0 +1,93 @@
+"""Replay: a proof - a tree and certificates - against a problem.
+
+Certifying a fresh result, checking a stored proof and re-verifying an updated model are this one operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivan.bounds.domains import Domains
+from ivan.bounds.replay.coverage import uncovered
+from ivan.bounds.replay.mending import Mended
+from ivan.bounds.replay.shrunk import Shrunk
+from ivan.bounds.replay.walk import OnFailure, Walk
+from ivan.deadline import NEVER, Deadline
+from ivan.problem import Problem
+from ivan.proof import Proof
+
+Index = NDArray[np.int64]
+Array = NDArray[np.float64]
+
+KEPT_NUMBERS = 20_000_000
+"""Numbers of known bounds that are handed on with the leaves that failed."""
+
+
+@dataclass
+class Replayed:
+    """What a replay found.
+
+    Attributes:
+        holds: (M,) True where a certificate holds.
+        bound: (M,) the rigorous bound each certificate reached.
+        leaf: (P,) leaves with a case that no certificate excludes, ...
+        case: (P,) ... and that case.
+        domains: known bounds of such leaves, in parts (nodes, their domains), as far as memory is set aside for it.
+        mended: what became of certificates that failed as they were.
+        stopped: `on_failure` ended it early; whatever was not tried counts as failed.
+    """
+
+    holds: NDArray[np.bool_]
+    bound: Array
+    leaf: Index
+    case: Index
+    domains: list[tuple[Index, Domains]] = field(default_factory=list)
+    mended: Mended = field(default_factory=Mended)
+    stopped: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """True when every case is excluded in every leaf: the property holds."""
+        return not len(self.leaf)
+
+
+def replay(
+    problem: Problem,
+    proof: Proof,
+    deadline: Deadline = NEVER,
+    progress: Callable[[int, int], None] | None = None,
+    on_failure: OnFailure | None = None,
+    *,
+    mend: bool = False,
+) -> Replayed:
+    """Tries every certificate of a proof on a problem.
+
+    Args:
+        problem: with as many regions and cases as the proof's; tree and certificates have been checked to fit.
+        proof: the claims.
+        deadline: checked between batches.
+        progress: told after each batch how many certificates were tried and how many of them hold.
+        on_failure: given the certificates of each batch that fail; ends the replay by returning True.
+        mend: improve certificates that fail by some steps of ascent, where they stand.
+
+    Raises:
+        OutOfTime: the deadline passed.
+    """
+    shrunk = Shrunk.of(problem, proof, deadline)
+    most = KEPT_NUMBERS // max(1, sum(2 * layer.size for layer in problem.network.layers))
+    if shrunk is None:
+        walk = Walk(problem, proof, deadline, progress, on_failure, most, mend=mend)
+    else:
+        walk = Walk(shrunk.problem, shrunk.proof, deadline, progress, on_failure, most, mend=mend)
+    walk.run()
+    held = proof.certificates.node[walk.held], proof.certificates.case[walk.held]
+    leaf, case = uncovered(problem, proof.tree, *held)
+    domains, mended = walk.domains, walk.mended
+    if shrunk is not None:
+        domains = [(nodes, shrunk.whole(nodes, known)) for nodes, known in domains]
+        mended = mended.mapped(shrunk.whole_claims)
+    return Replayed(walk.held, walk.bound, leaf, case, domains, mended, walk.stopped)
