@@ -13,6 +13,8 @@ from tests.models import dense
 from tests.questions import FAILS, HARD, HOLDS, UNITS_HOLD, box, by_units, grown, nudged, renamed, small, updated
 
 import ivan
+from ivan.bounds.ascent import Schedule
+from ivan.bounds.replay import mending
 from ivan.errors import MismatchError
 from ivan.network.compare import weight_distance
 from ivan.network.onnx_reader import read_network
@@ -110,7 +112,17 @@ def test_with_an_old_proof_the_verdict_is_that_without_one(desk: Desk, share: fl
     assert desk.ask(model).verdict is desk.ask(model, store=False).verdict
 
 
-def test_leaves_that_fail_are_repaired_by_search(desk: Desk) -> None:
+def test_leaves_that_just_fail_are_mended_without_any_search(desk: Desk) -> None:
+    old = desk.ask(small())
+    new = desk.ask(nudged(small(), 0.003))
+    assert (new.verdict, new.statistics.domains) == (Verdict.UNSAT, 0)
+    assert new.reused_leaves == new.base_leaves == old.leaves
+    again = desk.ask(nudged(small(), 0.003), recheck=True)
+    assert (again.reused_leaves, again.statistics.domains) == (new.leaves, 0)
+
+
+def test_leaves_that_fail_are_repaired_by_search(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mending, "STEPS", Schedule(0))
     desk.ask(small())
     new = desk.ask(nudged(small(), 0.003))
     assert new.verdict is Verdict.UNSAT

@@ -13,7 +13,7 @@ from tests.cli.shell import Shell
 from ivan import verification
 from ivan.cli import cache as command
 from ivan.errors import InputError, MismatchError, StoreError
-from ivan.incremental import compact as compaction
+from ivan.incremental.compact import joining
 
 EXAMPLES = Path(__file__).parents[2] / "vnnlib_examples"
 QUESTION = ("pendulum.onnx", "pendulum-invariant.vnnlib")
@@ -86,7 +86,7 @@ def test_a_compaction_out_of_time_keeps_what_it_reached(
     ivan: Shell, examples: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verify(ivan, examples, "--compact", 0)
-    monkeypatch.setattr(compaction, "batch_size", lambda network: 1)
+    monkeypatch.setattr(joining, "batch_size", lambda network: 1)
     done = invoke("compact", *QUESTION, "--store", examples, "--timeout", 0)
     assert done.exit_code == 0
     assert "goes on from here" in done.stderr

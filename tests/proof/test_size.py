@@ -41,5 +41,5 @@ def test_a_large_proof_takes_at_most_64_bytes_a_leaf_and_is_read_in_seconds() ->
     found = decode(data)
     found.tree.check(1, INPUTS, [50] * 6)
     found.certificates.check(len(found.tree), np.array([1]))
-    assert time.monotonic() - began < 20.0  # takes 0.2 s
+    assert time.monotonic() - began < 20.0  # takes 0.05 s
     np.testing.assert_array_equal(found.tree.leaves, proof.tree.leaves)
