@@ -114,6 +114,14 @@ class Batch:
         self.ascended = pairs, parameters, found
         self.bound[pairs], self.slopes[pairs] = found.bound, found.slopes
 
+    def relearn(self, pairs: Index, parameters: Parameters, found: Ascended) -> None:
+        """Takes what a longer ascent found for some of the pairs that were ascended already."""
+        assert self.ascended is not None
+        rows = self.learned(pairs)
+        self.ascended[1].put(rows, parameters)
+        self.ascended[2].put(rows, found)
+        self.bound[pairs], self.slopes[pairs] = found.bound, found.slopes
+
     def learned(self, pairs: Index) -> Index:
         """Rows of the given pairs in what was ascended."""
         assert self.ascended is not None

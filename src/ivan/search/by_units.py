@@ -35,6 +35,7 @@ from ivan.search.batch import Batch
 from ivan.search.branching import DEEP_CANDIDATES, Ahead, Lookahead, Splits, log_leaves, unit_splits
 from ivan.search.frontier import Chunk
 from ivan.search.hints import Hints
+from ivan.search.persistence import Persistence
 from ivan.search.workspace import Workspace
 
 Array = NDArray[np.float64]
@@ -75,7 +76,7 @@ class ByUnits:
     def __init__(self, work: Workspace) -> None:
         self._work = work
         self.batch = self.pairs = min(MOST_PAIRS, work.network.fitting(MOST_NUMBERS))
-        self._hints = Hints(work.seed.tree, work.seed.hints)
+        self._hints, self._persistence = Hints(work.seed.tree, work.seed.hints), Persistence(work)
         self._use(work)
         self._trials = self._losses = 0
         self._prepared = False
@@ -156,6 +157,8 @@ class ByUnits:
         parameters, found = self._ascent.outputs(enclosure, owner, case, work.rows, start, schedule, work.deadline)
         batch.learn(pairs, parameters, found)
         work.close(batch, pairs, parameters, found.bound)
+        if schedule is ASCENT:
+            self._persistence.climb(batch, self._ascent)
 
     def _refine(self, batch: Batch) -> None:
         """Gives roots that stay open intermediate bounds of their own, and puts them back on the frontier."""

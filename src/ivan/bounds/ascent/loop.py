@@ -73,6 +73,13 @@ class Ascended:
     slopes: NDArray[Any]
     arrived: list[NDArray[Any] | None]
 
+    def put(self, rows: Index, other: Ascended) -> None:
+        """Replaces some of the rows."""
+        self.bound[rows], self.slopes[rows] = other.bound, other.slopes
+        for mine, theirs in zip(self.arrived, other.arrived, strict=True):
+            if mine is not None and theirs is not None:
+                mine[rows] = theirs
+
 
 class Ascent:
     """Improves parameters.

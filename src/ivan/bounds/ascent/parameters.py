@@ -52,6 +52,15 @@ class Parameters:
             self.weights[rows],
         )
 
+    def put(self, rows: Index, other: Parameters) -> None:
+        """Replaces some of the pairs by others with the same units."""
+        self.weights[rows] = other.weights
+        for mine, theirs in zip(self.slopes, other.slopes, strict=True):
+            mine[rows] = theirs
+        for held, new in zip(self.multipliers, other.multipliers, strict=True):
+            if held is not None and new is not None:
+                held[rows] = new
+
     @staticmethod
     def concatenate(parts: Sequence[Parameters]) -> Parameters:
         """All pairs of the parts, in order; units that only some of them have get slope 0 in the others."""
