@@ -22,6 +22,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("memory", "outcome", "doctor"),
     ("verification", "compaction", "pictures", "exchange"),
     ("batch",),
+    ("gate",),
     ("cli", "pytest_plugin"),
     ("__main__",),
 )
