@@ -29,6 +29,7 @@ _COMMANDS = {
     "model": ("ivan.cli.model", "model", "Look at a model, or at what changed between two."),
     "spec": ("ivan.cli.spec", "spec", "Write properties of a common kind as VNN-LIB."),
     "vnncomp": ("ivan.cli.vnncomp", "vnncomp", "What the scripts of VNN-COMP call, and these scripts."),
+    "explain": ("ivan.cli.explain", "explain", "Explain an error or a warning: its cause and its cure."),
     "completion": ("ivan.cli.completion", "completion", "Print what teaches a shell to complete commands."),
 }
 """Every subcommand: module, attribute, and the line that `ivan --help` shows without importing it."""
@@ -142,9 +143,9 @@ def _usage_hint(error: click.ClickException) -> str | None:
 
 
 def _complain(kind: type[IvanError], message: str, hint: str | None, excerpt: str | None = None) -> None:
-    """One line, the place it is about, and what to do; last, where errors of the kind are explained."""
-    page = kind.explanation()
-    more = f"{hint} {styled(f'({page})', dim=True)}" if hint else f"see {page}"
+    """One line, the place it is about, and what to do; last, the command that explains errors of the kind."""
+    command = kind.explanation()
+    more = f"{hint} {styled(f'({command})', dim=True)}" if hint else f"`{command}` says more"
     lines = [
         f"{styled('error:', fg='red', bold=True)} {message}",
         excerpt,
