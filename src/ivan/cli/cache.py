@@ -299,7 +299,7 @@ def _facts(summary: RunSummary) -> Table:
         rows.add_row("imported", f"{local(run.imported)}; to be replayed before its answer is repeated")
     rows.add_row("time", duration(run.seconds))
     if run.leaves is not None:
-        rows.add_row("leaves", f"{run.leaves:,}{' (open)' if run.open else ''}, {run.depth} splits deep")
+        rows.add_row("leaves", f"{run.leaves:,}{' (open)' if run.open else ''}, {plural(run.depth or 0, 'split')} deep")
         rows.add_row("proof", size(summary.proof_bytes))
     cost, leaves, first = (run.statistics.get(name) for name in ("replay_cost", "leaves_before", "replay_cost_before"))
     if isinstance(cost, int):
