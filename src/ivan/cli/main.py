@@ -1,7 +1,9 @@
 """The `ivan` command: its subcommands, and the one place where errors become a line, a hint and an exit code.
 
 0    every verdict
+1    damage that `ivan cache doctor` found; a version that `ivan gate` stops
 2    input that cannot be used
+3    what `ivan gate` leaves undecided
 4    an internal error, always a bug
 130  interrupted
 """
@@ -73,7 +75,9 @@ def cli() -> None:
     \b
     Exit codes:
       0    every verdict, and every other command that did what it was told
+      1    damage that `ivan cache doctor` found, a violation that `ivan gate` found
       2    something given cannot be used
+      3    a property that `ivan gate` left undecided and that must hold
       4    an internal error, always a bug
       130  interrupted
 
