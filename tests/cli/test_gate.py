@@ -148,6 +148,8 @@ def test_several_models_are_named(ivan: Shell, suite: Path) -> None:
         ("nosuch.toml", "error: nosuch.toml: cannot be read"),
         ("suite.toml --model a.onnx --model b.onnx", "error: --model: two files for model"),
         ("suite.toml --model x=same.onnx", "error: --model x=same.onnx: the suite has one model, without a name"),
+        ("suite.toml --model nosuch.onnx", "error: --model nosuch.onnx: no such file"),
+        ("suite.toml --base nosuch.onnx", "error: --base nosuch.onnx: no such file"),
         ("suite.toml --no-base --base model.onnx", "error: --no-base does not go with --base"),
         ("suite.toml --no-store --store x", "error: --no-store does not go with --store"),
         ("suite.toml --quiet --verbose", "error: --quiet does not go with --verbose"),

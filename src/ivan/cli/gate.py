@@ -13,7 +13,7 @@ import click
 from ivan.cli.output import check_target, print_answer, write_file
 from ivan.cli.parameters import knob_option
 from ivan.cli.style import styled
-from ivan.errors import InputError
+from ivan.errors import InputError, ModelError
 from ivan.options import knob
 
 if TYPE_CHECKING:
@@ -196,6 +196,9 @@ def _named(suite: Suite, given: Sequence[str], option: str) -> Mapping[str, Path
         if name in found:
             raise InputError(f"{option}: two files for {name}", hint="give one")
         found[name] = Path(file)
+    for path in found.values():
+        if not path.exists():  # told before hours go into the other version
+            raise ModelError(f"{option} {path}: no such file", hint="check the path")
     return found
 
 
