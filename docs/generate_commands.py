@@ -26,7 +26,7 @@ HEAD = """\
 
 What `--help` says, of all commands. Each of them has `-h` and `--help`."""
 
-LISTS = {"Exit codes:": "exit code", "Environment:": "variable"}
+LISTS = {"Exit codes:": "exit code", "Environment:": "variable", "Keys:": "table"}
 """Parts of a help text that are tables: their headings, and what their first column holds."""
 
 _OPTION = re.compile(r"(?<![\w-])--[a-z]+(?:-[a-z]+)*")
@@ -87,7 +87,8 @@ def blocks(text: str) -> Iterator[tuple[str, bool]]:
             rows = [line.split(maxsplit=1) for line in body.split("\n")]
             yield table((LISTS[heading], ""), [(f"`{key}`", marked(meaning)) for key, meaning in rows]), True
         else:
-            yield f"{heading}\n\n```sh\n{textwrap.dedent(body)}\n```", True
+            language = "toml" if heading == "A suite:" else "sh"
+            yield f"{heading}\n\n```{language}\n{textwrap.dedent(body)}\n```", True
 
 
 def option_row(option: click.Option, context: click.Context) -> tuple[str, str, str]:

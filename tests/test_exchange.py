@@ -17,7 +17,7 @@ from tests.questions import FAILS, HOLDS, box, nudged, small
 
 from ivan.doctor import Report, examine
 from ivan.errors import InputError, StoreError
-from ivan.exchange import export_file, import_file, left_out
+from ivan.exchange import WHERE_FROM, export_file, import_file, left_out
 from ivan.outcome import Use
 from ivan.proof.codec import FORMAT
 from ivan.store import Copied, ProofStore, PropertyRecord, RunRecord
@@ -264,7 +264,10 @@ def test_what_is_no_store_is_refused(tmp_path: Path, desk: Desk) -> None:
         (missing, "no proof store there"),
         (tmp_path, "is a folder"),
     ):
-        assert str(path) in refused(path, desk.store, message).message
+        error = refused(path, desk.store, message)
+        assert error.message.startswith(f"{path}: ")
+        assert error.message.endswith(": nothing was imported")
+        assert error.hint == WHERE_FROM
     assert (text.read_text(), empty.read_bytes(), missing.exists()) == ("precious notes " * 1000, b"", False)
 
 

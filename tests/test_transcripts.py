@@ -20,7 +20,14 @@ ROOT = Path(__file__).parent.parent
 EXACT = ("docs/errors.md", "docs/specifications.md", "docs/vnncomp.md")
 """Pages that show the same on every machine; `...` stands for anything."""
 
-MEASURED = ("README.md", "docs/formats.md", "docs/getting-started.md")
+MEASURED = (
+    "README.md",
+    "docs/formats.md",
+    "docs/gate.md",
+    "docs/getting-started.md",
+    "docs/incremental.md",
+    "docs/tree.md",
+)
 """Pages with numbers that were measured, or that another processor rounds otherwise: all else is compared."""
 
 CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -36,7 +43,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder, programs = tmp_path / "reader", tmp_path / "bin"
     for made in (folder, programs):
         made.mkdir()
-    for name in ("docs", "vnnlib_examples"):
+    for name in ("docs", "specs", "vnnlib_examples"):
         (folder / name).symlink_to(ROOT / name)
     program = programs / "ivan"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ivan "$@"\n')
@@ -51,7 +58,7 @@ def steps(page: str) -> list[tuple[str, str]]:
     found = []
     for block in CONSOLE.findall((ROOT / page).read_text()):
         for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, shown = step.partition("\n")
+            command, _, shown = step.replace("\\\n", "").partition("\n")
             found.append((command, shown.rstrip("\n")))
     return found
 

@@ -11,17 +11,20 @@
     ├── ProofError                 2   a stored proof that is malformed or belongs to something else
     └── InternalError              4   a law of the program itself was broken; always a bug
 
-A message is one line and names the place; the hint says what to do about it, and which part of docs/errors.md explains
-errors of the class.
+A message is one line and names the place; the hint says what to do about it, and how to have errors of the class
+explained.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar
 
-EXPLAINED = "docs/errors.md"
-"""The page that explains every class; a path in the repository, as long as the project has no address of its own."""
+
+def topic_of(name: str) -> str:
+    """What `ivan explain` calls a class: its name in words."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
 
 
 class IvanError(Exception):
@@ -41,9 +44,8 @@ class IvanError(Exception):
 
     @classmethod
     def explanation(cls) -> str:
-        """Where errors of this class are explained: the page, and its heading that is the class's name in words."""
-        words = "".join(f"-{c.lower()}" if c.isupper() else c for c in cls.__name__)
-        return f"{EXPLAINED}#{words.removeprefix('-')}"
+        """The command that explains errors of this class; it needs no network and no copy of the repository."""
+        return f"ivan explain {topic_of(cls.__name__)}"
 
 
 class InputError(IvanError):

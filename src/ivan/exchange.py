@@ -27,6 +27,8 @@ from ivan.store import Copied, Examined, ProofStore
 MOST_NAMED = 3
 """Faults of a file that one line of an error names."""
 
+WHERE_FROM = "`ivan cache export` writes files that can be imported"
+
 
 def export_file(store: ProofStore, path: Path, only: Collection[int] | None = None) -> Copied:
     """Writes runs to a file, under a temporary name first; an existing file is replaced.
@@ -83,11 +85,15 @@ def import_file(store: ProofStore, path: Path) -> Copied:
     try:
         _refuse_itself(store, path)
         if path.is_file() and not path.stat().st_size:
-            raise StoreError(f"{path}: is empty", hint="`ivan cache export` writes files that can be imported")
+            raise StoreError(f"{path}: is empty: nothing was imported", hint=WHERE_FROM)
     except OSError as error:
         raise StoreError(f"{path}: cannot be opened: {error.strerror}", hint="check the path") from error
     refused = f"{path}: nothing was imported"
-    with ProofStore.open(path, create=False) as made:
+    try:
+        made = ProofStore.open(path, create=False)
+    except StoreError as error:  # its hint is for a store that is in use
+        raise StoreError(f"{error.message}: nothing was imported", hint=WHERE_FROM) from error
+    with made:
         faults = made.strangers() or made.faults()
         if faults:
             raise _refusal(refused, str(path), [one_line(fault) for fault in faults])

@@ -210,8 +210,8 @@ def test_clear_deletes_nothing_unless_told_to(path: Path, answer: str) -> None:
 
 
 def test_clear_deletes_nothing_when_nobody_answers(path: Path) -> None:
-    result = invoke("clear", "--store", path, answer="")
-    assert result.exit_code == 1
+    with pytest.raises(InputError, match="nobody answered, and nothing was changed"):
+        invoke("clear", "--store", path, answer="")
     assert len(json.loads(invoke("list", "--json", "--store", path).stdout)) == 3
 
 

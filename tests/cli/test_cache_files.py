@@ -82,7 +82,9 @@ def test_an_existing_file_is_replaced_only_when_told_to(store: Path) -> None:
     assert (refused.exit_code, path.read_text()) == (0, "what was there before")
     assert refused.stderr.startswith("Replace carried.sqlite?")
     assert refused.stderr.endswith("nothing was written\n")
-    assert invoke("export", path, "--store", store, answer="").exit_code == 1
+    with pytest.raises(InputError, match="nobody answered"):
+        invoke("export", path, "--store", store, answer="")
+    assert path.read_text() == "what was there before"
     invoke("export", path, "--store", store, answer="y\n")
     assert runs(path) == 2
     invoke("export", path, "--run", "1", "--yes", "--store", store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sqlite3
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner, Result
+from tests.cli.shell import Shell
 
 from ivan.cli import cache as command
 from ivan.cli.quantities import age, file_size
@@ -57,6 +59,20 @@ def left(path: Path) -> list[int]:
         return sorted(run.id for run in store.holdings().runs)
 
 
+@pytest.mark.parametrize("words", ["cache clear", "cache prune --older-than 1h", "cache export FILE"])
+def test_where_nobody_can_answer_nothing_changes_and_the_hint_says_how_not_to_be_asked(
+    ivan: Shell, path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    target = path.with_name("exported")
+    target.write_text("mine")
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    done = ivan(*words.replace("FILE", str(target)).split(), "--store", path)
+    assert (done.code, done.out.count("deleted")) == (2, 0)
+    assert "\nerror: nobody answered, and nothing was changed\nhint: --yes goes on without asking" in done.err
+    assert left(path) == [1, 2, 3, 4]
+    assert target.read_text() == "mine"
+
+
 def test_what_would_go_is_listed_and_counted(path: Path) -> None:
     result = invoke("--store", path, "--older-than", "36h", "--dry-run")
     heading, line = result.stdout.splitlines()
@@ -87,11 +103,6 @@ def test_nothing_goes_unless_told_to(path: Path, answer: str) -> None:
     assert result.exit_code == 0
     assert result.stderr.startswith(f"Delete 2 of 4 runs, with 2 proofs and 2 networks (200 kB), from {path}?")
     assert "nothing was deleted" in result.stderr
-    assert left(path) == [1, 2, 3, 4]
-
-
-def test_nothing_goes_when_nobody_answers(path: Path) -> None:
-    assert invoke("--store", path, "--keep-versions", "1", answer="").exit_code == 1
     assert left(path) == [1, 2, 3, 4]
 
 

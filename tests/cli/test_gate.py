@@ -11,6 +11,8 @@ import pytest
 from tests.cli.shell import Shell
 from tests.questions import small, updated
 
+from ivan.gate.suite import OutputRange, Robustness, read_suite
+
 SUITE = """
 model = "model.onnx"
 
@@ -120,6 +122,7 @@ def test_a_question_that_cannot_be_asked_is_told_with_its_reason(ivan: Shell, su
     assert done.code == 2
     assert "unusable: " in done.out
     assert "nosuch.vnnlib" in done.out
+    assert done.err.splitlines()[-1].startswith("hint: ")
 
 
 def test_several_models_are_named(ivan: Shell, suite: Path) -> None:
@@ -144,6 +147,9 @@ def test_several_models_are_named(ivan: Shell, suite: Path) -> None:
     [
         ("nosuch.toml", "error: nosuch.toml: cannot be read"),
         ("suite.toml --model a.onnx --model b.onnx", "error: --model: two files for model"),
+        ("suite.toml --model x=same.onnx", "error: --model x=same.onnx: the suite has one model, without a name"),
+        ("suite.toml --model nosuch.onnx", "error: --model nosuch.onnx: no such file"),
+        ("suite.toml --base nosuch.onnx", "error: --base nosuch.onnx: no such file"),
         ("suite.toml --no-base --base model.onnx", "error: --no-base does not go with --base"),
         ("suite.toml --no-store --store x", "error: --no-store does not go with --store"),
         ("suite.toml --quiet --verbose", "error: --quiet does not go with --verbose"),
@@ -165,3 +171,10 @@ def test_a_label_comes_from_the_base_version(ivan: Shell, suite: Path) -> None:
     (suite / "label.toml").write_text(text)
     assert ivan("gate", "label.toml", "--no-store").code == 0
     assert ivan("gate", "label.toml", "--no-store", "--model", "flipped.onnx").code == 1
+
+
+def test_the_suite_that_help_shows_is_one(ivan: Shell, suite: Path) -> None:
+    _, _, behind = ivan("gate", "--help").out.partition("  A suite:\n")
+    (suite / "shown.toml").write_text(behind.partition("\n\n")[0])
+    shown = read_suite(suite / "shown.toml")
+    assert [type(each.asks) for each in shown.properties] == [type(suite), Robustness, OutputRange]

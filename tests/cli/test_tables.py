@@ -1,10 +1,10 @@
-"""Numbers as people read them."""
+"""Numbers as people read them, and tables as programs do."""
 
 from __future__ import annotations
 
 import pytest
 
-from ivan.cli.tables import duration, listed, plural, size
+from ivan.cli.tables import duration, listed, plural, show, size, table
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,11 @@ def test_nouns_follow_their_numbers() -> None:
         "2,000 properties",
     ]
     assert [plural(number, "run") for number in (1, 2)] == ["1 run", "2 runs"]
+
+
+def test_a_row_for_a_pipe_is_a_line_that_ends_with_its_last_word(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = table("name", "what it is")
+    rows.add_row("a", "x" * 300)
+    rows.add_row("bb", "")
+    show(rows)
+    assert capsys.readouterr().out == f"name  what it is\na     {'x' * 300}\nbb\n"

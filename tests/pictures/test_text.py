@@ -11,6 +11,7 @@ from tests.pictures.trees import FACTS, GREW, below, grown, named, picture_of
 
 from ivan.pictures.folding import Folding
 from ivan.pictures.text import MOST_LINES, lines
+from ivan.pictures.words import deep
 from ivan.proof import SpecTree
 
 
@@ -115,3 +116,7 @@ def test_no_depth_is_too_deep() -> None:
     folding = Folding.at(picture_of(chain), 1000)
     assert len(nodes(text(folding))) == rows
     assert folding.picture.depth.max() == 150
+
+
+def test_one_split_is_a_split() -> None:
+    assert [deep(splits) for splits in (0, 1, 1200)] == ["0 splits deep", "1 split deep", "1,200 splits deep"]

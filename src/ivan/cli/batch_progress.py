@@ -6,7 +6,8 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -20,9 +21,11 @@ from ivan.cli.style import styled
 from ivan.cli.tables import duration, plural, table
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
     from rich.live import Live
+    from rich.measure import Measurement
     from rich.table import Table
+    from rich.text import Text
 
     from ivan.batch.summary import Summary
 
@@ -169,21 +172,49 @@ class LiveTable(Lines):
         counts = [Text(f"{self._counts[name]:,} {name}", COLOURS[name]) for name in VERDICTS if self._counts[name]]
         rows = table("running", "time", "of", "phase", "worst bound", "domains")
         for number, column in enumerate(rows.columns):
-            column.no_wrap, column.overflow = True, "ellipsis"
+            column.no_wrap, column.overflow = number > 0, "ellipsis"  # where room is short, the names give way
             column.justify = "left" if number in (0, 3) else "right"
         for one in running:
             clock = duration(now - one.began, digits=0), duration(one.instance.timeout, digits=0)
-            rows.add_row(short(one.instance), *clock, one.phase, *_state(one))
+            rows.add_row(_End(short(one.instance)), *clock, one.phase, *_state(one))
         return Group(head, Text("  ").join(counts), rows if running else Text())
 
     def _left(self, running: Sequence[Running], now: float) -> float | None:
-        """Seconds until the end, if the rest takes as long as what is done did on average; None before anything is."""
+        """Seconds until the end; None before anything is done.
+
+        What waits takes as long as what is done did on average. What has been running for longer than that takes as
+        long again, but no longer than it may.
+        """
         done = self.done
         if not done:
             return None
         mean = self._spent / done
-        rest = mean * (self._total - done - len(running))
-        return (rest + sum(max(0.0, mean - (now - one.began)) for one in running)) / self._jobs
+        waiting = mean * (self._total - done - len(running))
+        spent = [(now - one.began, one.instance.timeout) for one in running]
+        rests = [
+            mean - seconds if seconds < mean else max(0.0, min(seconds, most - seconds)) for seconds, most in spent
+        ]
+        return max([(waiting + sum(rests)) / self._jobs, *rests])
+
+
+@dataclass(frozen=True)
+class _End:
+    """A text on one line, or as much of its end as there is room for: there the names of instances differ."""
+
+    text: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        from rich.text import Text
+
+        room = options.max_width
+        yield Text(
+            self.text if len(self.text) <= room else f"\N{HORIZONTAL ELLIPSIS}{self.text[len(self.text) - room + 1 :]}"
+        )
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        from rich.measure import Measurement
+
+        return Measurement(1, len(self.text))
 
 
 def _state(running: Running) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from ivan.cli.cache_options import instant, json_option, opened, quiet_option, s
 from ivan.cli.cache_prune import prune
 from ivan.cli.findings import line, report_of, summed_up
 from ivan.cli.lineage import drawn
+from ivan.cli.output import agreed
 from ivan.cli.parameters import FILE
 from ivan.cli.tables import duration, local, plural, show, size, table
 from ivan.store import DamagedRun
@@ -233,7 +234,7 @@ def doctor(context: click.Context, location: str | None, as_json: bool, repair: 
         before = report = examine(store)
         damaged = sum(finding.kind == "run" for finding in before.findings)
         question = f"Delete {plural(damaged, 'damaged run')} from {store.location}?"
-        if repair and before.findings and (yes or click.confirm(question, err=True)):
+        if repair and before.findings and (yes or agreed(question)):
             report = mend(store, before)
     if as_json:
         click.echo(json.dumps(report_of(store.location, before, report), indent=2))
@@ -277,7 +278,7 @@ def clear(location: str | None, yes: bool, quiet: bool) -> None:
     with opened(location) as store:
         facts = store.info()
         question = f"Delete {plural(facts.runs, 'run')} ({size(facts.bytes)}) from {facts.location}?"
-        if not yes and not click.confirm(question, err=True):
+        if not yes and not agreed(question):
             click.echo("nothing was deleted", err=True)
             return
         count = store.clear()
@@ -298,7 +299,7 @@ def _facts(summary: RunSummary) -> Table:
         rows.add_row("imported", f"{local(run.imported)}; to be replayed before its answer is repeated")
     rows.add_row("time", duration(run.seconds))
     if run.leaves is not None:
-        rows.add_row("leaves", f"{run.leaves:,}{' (open)' if run.open else ''}, {run.depth} splits deep")
+        rows.add_row("leaves", f"{run.leaves:,}{' (open)' if run.open else ''}, {plural(run.depth or 0, 'split')} deep")
         rows.add_row("proof", size(summary.proof_bytes))
     cost, leaves, first = (run.statistics.get(name) for name in ("replay_cost", "leaves_before", "replay_cost_before"))
     if isinstance(cost, int):

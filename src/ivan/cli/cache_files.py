@@ -9,7 +9,7 @@ import click
 
 from ivan.cli.cache_options import json_option, opened, quiet_option, store_option, warn
 from ivan.cli.findings import line
-from ivan.cli.output import check_target
+from ivan.cli.output import agreed, check_target
 from ivan.cli.parameters import FILE
 from ivan.cli.tables import listed, plural, size
 
@@ -49,7 +49,7 @@ def export_runs(
 
     path = Path(file)
     check_target(path)
-    if path.exists() and not yes and not click.confirm(f"Replace {path}?", err=True):
+    if path.exists() and not yes and not agreed(f"Replace {path}?"):
         click.echo("nothing was written", err=True)
         return
     with opened(location) as store:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ivan.cli.cache_options import instant, json_option, opened, quiet_option, store_option
+from ivan.cli.output import agreed
 from ivan.cli.quantities import age, file_size
 from ivan.cli.tables import duration, listed, plural, show, size, table
 
@@ -102,7 +103,7 @@ def prune(
             _say(f"nothing to delete from {store.location}", quiet)
         elif dry_run:
             _say(f"would delete {what}", quiet)
-        elif yes or click.confirm(f"Delete {what}?", err=True):
+        elif yes or agreed(f"Delete {what}?"):
             deleted = store.delete(chosen.runs).runs
             store.reclaim(most)
             _say(f"deleted {plural(deleted, 'run')} from {store.location}; it takes {size(store.info().bytes)}", quiet)

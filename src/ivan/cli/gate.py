@@ -12,7 +12,8 @@ import click
 
 from ivan.cli.output import check_target, print_answer, write_file
 from ivan.cli.parameters import knob_option
-from ivan.errors import InputError
+from ivan.cli.style import styled
+from ivan.errors import InputError, ModelError
 from ivan.options import knob
 
 if TYPE_CHECKING:
@@ -84,8 +85,29 @@ def gate(
 ) -> int:
     """Check that a new version of a model keeps what a suite demands, and tell what changed.
 
-    The suite names the base version, properties, and how serious each is; docs/gate.md describes it. The base version
-    is asked first, which costs nothing once its answers are stored; the new version then starts from its proofs.
+    The suite names the base version, properties, and how serious each is. The base version is asked first, which costs
+    nothing once its answers are stored; the new version then starts from its proofs.
+
+    \b
+    A suite:
+      model = "v1.onnx"                  # the base version; or a table [models] of several
+      timeout = 60                       # seconds of each property
+      [[property]]
+      query = "safe.vnnlib"              # a file; the property holds where it is unsat
+      fixed = ["found.txt"]              # counterexamples that must not come back
+      [[property]]
+      name = "images keep their class"
+      severity = "may-be-undecided"      # or must-hold, may-fail
+      robustness = { inputs = "images.npy", epsilon = "8/255", clip = [0, 1] }
+      [[property]]
+      timeout = 20
+      range = { lower = -1, upper = 1, outputs = [0], min = -2.5, max = 2.5 }
+
+    \b
+    Keys:
+      property    query or robustness or range; name, model, severity, timeout, fixed
+      robustness  inputs, epsilon; clip, mean, std, labels, target
+      range       lower and upper, or box; min, max, outputs, exclusive
 
     \b
     Examples:
@@ -155,6 +177,7 @@ def gate(
             write_file(Path(report), json_report(found))
         show(_table(found))
         click.echo(_summary(found))
+        _hint(found)
     return exit_code(checked)
 
 
@@ -167,10 +190,15 @@ def _named(suite: Suite, given: Sequence[str], option: str) -> Mapping[str, Path
             if len(suite.models) > 1:
                 known = ", ".join(suite.models)
                 raise InputError(f"{option} {text}: which model is meant?", hint=f"NAME=MODEL, NAME one of {known}")
+            if equals and not Path(text).exists():
+                raise InputError(f"{option} {text}: the suite has one model, without a name", hint=f"{option} {file}")
             (name,), file = suite.models, text
         if name in found:
             raise InputError(f"{option}: two files for {name}", hint="give one")
         found[name] = Path(file)
+    for path in found.values():
+        if not path.exists():  # told before hours go into the other version
+            raise ModelError(f"{option} {path}: no such file", hint="check the path")
     return found
 
 
@@ -196,6 +224,12 @@ def _table(found: Gate) -> Table:
             duration(one.now.seconds),
         )
     return rows
+
+
+def _hint(found: Gate) -> None:
+    """What to do about questions that could not be asked: every hint once."""
+    for text in dict.fromkeys(one.now.hint for one in found.checked if one.now.hint):
+        click.echo(f"{styled('hint:', fg='cyan')} {text}", err=True)
 
 
 def _summary(found: Gate) -> str:

@@ -1,7 +1,9 @@
 """The `ivan` command: its subcommands, and the one place where errors become a line, a hint and an exit code.
 
 0    every verdict
+1    damage that `ivan cache doctor` found; a version that `ivan gate` stops
 2    input that cannot be used
+3    what `ivan gate` leaves undecided
 4    an internal error, always a bug
 130  interrupted
 """
@@ -29,6 +31,7 @@ _COMMANDS = {
     "model": ("ivan.cli.model", "model", "Look at a model, or at what changed between two."),
     "spec": ("ivan.cli.spec", "spec", "Write properties of a common kind as VNN-LIB."),
     "vnncomp": ("ivan.cli.vnncomp", "vnncomp", "What the scripts of VNN-COMP call, and these scripts."),
+    "explain": ("ivan.cli.explain", "explain", "Explain an error or a warning: its cause and its cure."),
     "completion": ("ivan.cli.completion", "completion", "Print what teaches a shell to complete commands."),
 }
 """Every subcommand: module, attribute, and the line that `ivan --help` shows without importing it."""
@@ -72,7 +75,9 @@ def cli() -> None:
     \b
     Exit codes:
       0    every verdict, and every other command that did what it was told
+      1    damage that `ivan cache doctor` found, a violation that `ivan gate` found
       2    something given cannot be used
+      3    a property that `ivan gate` left undecided and that must hold
       4    an internal error, always a bug
       130  interrupted
 
@@ -142,9 +147,9 @@ def _usage_hint(error: click.ClickException) -> str | None:
 
 
 def _complain(kind: type[IvanError], message: str, hint: str | None, excerpt: str | None = None) -> None:
-    """One line, the place it is about, and what to do; last, where errors of the kind are explained."""
-    page = kind.explanation()
-    more = f"{hint} {styled(f'({page})', dim=True)}" if hint else f"see {page}"
+    """One line, the place it is about, and what to do; last, the command that explains errors of the kind."""
+    command = kind.explanation()
+    more = f"{hint} {styled(f'({command})', dim=True)}" if hint else f"`{command}` says more"
     lines = [
         f"{styled('error:', fg='red', bold=True)} {message}",
         excerpt,

@@ -1,4 +1,4 @@
-"""Where answers go: stdout, and the files that somebody asked for."""
+"""Where answers go: stdout, and the files that somebody asked for; and where they come from, for a question."""
 
 from __future__ import annotations
 
@@ -27,6 +27,21 @@ def print_answer(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         raise InputError(f"stdout: cannot be written: {error.strerror}", hint="send it somewhere else") from error
+
+
+def agreed(question: str) -> bool:
+    """A yes or a no to a question, asked on stderr.
+
+    Raises:
+        InputError: nobody can answer: stdin is at its end.
+    """
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort as error:
+        if not isinstance(error.__context__, EOFError):
+            raise
+        click.echo(err=True)
+        raise InputError("nobody answered, and nothing was changed", hint="--yes goes on without asking") from error
 
 
 def check_target(path: Path) -> None:

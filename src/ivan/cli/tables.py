@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from ivan.cli.output import print_answer
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
@@ -24,13 +26,17 @@ def table(*headings: str) -> Table:
 
 
 def show(content: RenderableType) -> None:
-    """To stdout; a row is a line where that is no terminal."""
+    """To stdout; where that is no terminal a row is a line, however long, and ends with its last word."""
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        console.width = 10_000  # piped, a row is a line, however long
-    console.print(content)
+    if console.is_terminal:
+        console.print(content)
+        return
+    console.width = 10_000
+    with console.capture() as captured:
+        console.print(content)
+    print_answer("\n".join(line.rstrip() for line in captured.get().removesuffix("\n").split("\n")))
 
 
 def local(moment: datetime) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ivan.errors import InputError
 from ivan.gate.suite import OutputRange, Property, Robustness, Suite
+from ivan.gate.table import HINT
 from ivan.network.onnx_reader import Model, read_model
 from ivan.network.reference import Runtime
 from ivan.spec import Box, Numbers, Specification, read_numbers, rows_of
@@ -51,21 +52,21 @@ def questions(suite: Suite, folder: Path, warn: Warn) -> list[Question]:
     """
     read = cache(read_model)
     found: list[Question] = []
-    for asked in suite.properties:
+    for number, asked in enumerate(suite.properties, 1):
         if isinstance(asked.asks, Path):
             found.append(Question(asked, asked.name, asked.asks))
             continue
         model = read(suite.models[asked.model])
-        place = f"{suite.path}: property {asked.name!r}"
+        place = f"{suite.path}: property {number} ({asked.name!r})"
         try:
             if isinstance(asked.asks, Robustness):
                 made = _around_inputs(model, asked.asks, place, warn)
             else:
                 made = [_range(model, asked.asks)]
         except ValueError as error:
-            raise InputError(f"{place}: {error}", hint="docs/gate.md says what each key means") from error
-        for number, specification in enumerate(made):
-            name = asked.name if len(made) == 1 else f"{asked.name} [{number}]"
+            raise InputError(f"{place}: {error}", hint=HINT) from error
+        for index, specification in enumerate(made):
+            name = asked.name if len(made) == 1 else f"{asked.name} [{index}]"
             file = folder / f"{len(found)}" / f"{_plain(name)}.vnnlib"  # the store shows a property by its file's name
             file.parent.mkdir()
             file.write_text(specification.text, encoding="utf-8")

@@ -19,7 +19,7 @@ from ivan.spec.decimals import exact
 
 T = TypeVar("T")
 
-HINT = "docs/gate.md says what a suite looks like"
+HINT = "`ivan gate --help` shows a suite and all its keys"
 
 
 class Table:

@@ -43,6 +43,11 @@ def leaves(count: int) -> str:
     return "1 leaf" if count == 1 else f"{count:,} leaves"
 
 
+def deep(splits: int) -> str:
+    """How deep a tree is."""
+    return f"{splits:,} {'split' if splits == 1 else 'splits'} deep"
+
+
 def below(picture: Picture, position: int) -> str:
     """What is below a node, in a few words."""
     return summed(picture, np.array([position]))
@@ -73,7 +78,7 @@ def moment(facts: Facts) -> str:
 
 def size(picture: Picture) -> str:
     """How large the tree is."""
-    parts = [leaves(picture.total(picture.leaves)), f"{int(picture.depth.max(initial=0))} splits deep"]
+    parts = [leaves(picture.total(picture.leaves)), deep(int(picture.depth.max(initial=0)))]
     undecided = picture.total(picture.open_leaves)
     if undecided:
         parts.append(f"{undecided:,} open")

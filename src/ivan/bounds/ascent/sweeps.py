@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.bounds.columns.maps import Columns
+from ivan.bounds.columns.maps import Columns, product
 from ivan.bounds.columns.model import Model, evaluated
 from ivan.bounds.enclosure import Enclosure
 from ivan.network.activations import Identity
@@ -196,7 +196,7 @@ class Sweeps:
                 a *= lines.gate
                 a[lines.units] = behind
             affine = self.model.layers[k - 1]
-            constant += affine.constant @ a
+            constant += product(affine.constant, a)
             for source, linear in affine.terms:
                 part = linear.transpose(a)
                 if source not in pending:

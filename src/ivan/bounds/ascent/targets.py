@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.bounds.ascent.sweeps import Start
-from ivan.bounds.columns import Columns, Model
+from ivan.bounds.columns import Columns, Model, product
 from ivan.bounds.objective import Rows
 
 Array = NDArray[np.float64]
@@ -53,7 +53,7 @@ class Outputs:
         dtype, rows = self._model.dtype, self._rows
         w = np.where(self.present, weights[:, : self.present.shape[1]], 0.0)
         C = np.einsum("rw,rwm->mr", w, rows.C[self._index]).astype(dtype)
-        constant = self._model.output.constant @ C - np.einsum("rw,rw->r", w, rows.d[self._index]).astype(dtype)
+        constant = product(self._model.output.constant, C) - np.einsum("rw,rw->r", w, rows.d[self._index]).astype(dtype)
         coefficients = {source: linear.transpose(C) for source, linear in self._model.output.terms}
         if rows.D is not None:
             D = np.einsum("rw,rwi->ir", w, rows.D[self._index]).astype(dtype)

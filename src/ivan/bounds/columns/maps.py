@@ -39,6 +39,19 @@ Columns = NDArray[Any]
 Apply = Callable[[Columns], Columns]
 
 
+def product(a: Columns, b: Columns) -> Columns:
+    """The product a @ b, without a warning that means nothing.
+
+    OpenBLAS's float32 kernels for narrow products (five rows, say) fill their registers up with what happens to lie on
+    the stack, and leave out what they compute from it: the numbers are right, but where that was a signalling NaN, the
+    processor has noted an invalid operation, and numpy reports it. A product of finite numbers becomes NaN only where
+    one overflowed before, which is still reported.
+    """
+    with np.errstate(invalid="ignore"):
+        result: Columns = np.matmul(a, b)
+    return result
+
+
 MOST_UNFOLDED = 1 << 27
 """Bytes that a convolution unfolds at a time: far beyond what a cache-sized batch needs."""
 
@@ -100,14 +113,14 @@ def _dense(linear: Dense, dtype: type) -> ColumnMap:
         return np.ascontiguousarray(weight.T)
 
     if linear.plain:
-        return ColumnMap(lambda x: weight @ x, lambda a: transposed() @ a)
+        return ColumnMap(lambda x: product(weight, x), lambda a: product(transposed(), a))
 
     def along(made: Callable[[], Columns]) -> Apply:
         def through(x: Columns) -> Columns:
             matrix = made()
             rows, columns = matrix.shape
             tensor = x.reshape(linear.before, columns, -1)
-            result: Columns = np.matmul(matrix, tensor)
+            result = product(matrix, tensor)
             return result.reshape(linear.before * rows * linear.after, x.shape[1])
 
         return through
@@ -174,14 +187,14 @@ def _convolution(linear: Convolution, dtype: type) -> ColumnMap:
         columns = np.empty((channels, kh, kw, oh, ow, batch), x.dtype)
         for i, j, down, across in windows:
             columns[:, i, j] = padded[:, down, across]
-        result: Columns = np.matmul(kernel, columns.reshape(g, unfold, oh * ow * batch))
+        result = product(kernel, columns.reshape(g, unfold, oh * ow * batch))
         return result.reshape(linear.rows, batch)
 
     def transpose(a: Columns) -> Columns:
         batch = a.shape[1]
         if batch > most:
             return in_parts(transpose, a)
-        columns = np.matmul(transposed, a.reshape(g, out // g, oh * ow * batch))
+        columns = product(transposed, a.reshape(g, out // g, oh * ow * batch))
         columns = columns.reshape(channels, kh, kw, oh, ow, batch)
         padded = np.zeros((channels, height + top + bottom, width + left + right, batch), a.dtype)
         for i, j, down, across in windows:

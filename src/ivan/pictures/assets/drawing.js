@@ -212,7 +212,7 @@ class Drawing {
   write(pen, i, left, right, y, folded) {
     const { proof } = this, room = Math.min(right, this.width) - Math.max(left, 0) - 12;
     const split = label(proof, i), bound = digits(proof.bound[i], 4), leaves = grouped(proof.leaves[i]);
-    const short = split.replace(/^layer (\d+) unit (\d+)/, "$1:$2").replace(/^region /, "").replace(/ ([<>])= /, " $1 ");
+    const short = split.replace(/^layer (\d+) unit (\d+)/, "$1:$2").replace(/^region /, "").replace(/ <= /, " \u2264 ").replace(/ >= /, " \u2265 ");
     const texts = folded ? [`\u2026 ${leaves} leaves`, `\u2026 ${leaves}`] : [`${split}   ${bound}`, split, short];
     const text = [...texts, short.split(" ")[0]].find((some) => pen.measureText(some).width <= room);
     if (text === undefined) return;
