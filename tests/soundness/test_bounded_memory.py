@@ -41,7 +41,7 @@ def goes_on(problem: Problem, result: SearchResult, *, by_units: bool) -> Search
     tree = result.proof.tree.with_open(replayed.leaf)
     kept = result.proof.certificates.take(np.flatnonzero(replayed.holds))
     seed = Seed(tree, kept, replayed.leaf, replayed.case, refinements=result.proof.refinements)
-    return search(problem, by_units=by_units, seed=seed)
+    return search(problem, by_units=by_units, seed=seed, checks=100_000)
 
 
 @pytest.mark.parametrize("by_units", [False, True])
