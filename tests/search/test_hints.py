@@ -51,3 +51,17 @@ def test_without_hints_nothing_is_said() -> None:
     assert not Hints(tree, certificates)
     one = random_certificates(rng, problem, tree, 1)
     assert Hints(tree, replace(one, case=np.zeros(1, np.int32)))
+
+
+def test_a_node_that_the_search_made_starts_from_the_rule() -> None:
+    """What a crowded frontier lets go of comes back without a start, and is no node of the old tree."""
+    rng = np.random.default_rng(1)
+    problem = random_problem(rng, EXACT["dense"](rng), cases=2, radius=0.5)
+    tree, rows = random_tree(rng, problem, 6), Rows(problem)
+    hints = Hints(tree, random_certificates(rng, problem, tree, 40))
+    enclosure, owner, case = enclosure_at(problem, tree, 0), np.zeros(2, np.int64), np.arange(2)
+    found = hints.start(enclosure, owner, len(tree) + np.array([0, 7]), case, rows)
+    expected = initial(enclosure, owner, case, rows)
+    np.testing.assert_array_equal(found.weights, expected.weights)
+    for mine, theirs in zip(found.slopes, expected.slopes, strict=True):
+        np.testing.assert_array_equal(mine, theirs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,25 @@ def test_a_crowded_frontier_changes_no_verdict(by_units, seed):
         patch.setattr(loop, "MOST_NUMBERS", 200)
         patch.setattr(loop, "FEWEST_TOGETHER", 1)
         crowded = search(problem, by_units=by_units, checks=10**6)
+    assert crowded.verdict is roomy.verdict
+    assert_true(problem, crowded, rng)
+
+
+@settings(max_examples=3, deadline=None, derandomize=True)
+@given(seed=SEEDS)
+def test_a_crowded_frontier_changes_no_verdict_of_a_search_that_has_hints(seed):
+    """An old proof of which nothing holds any more: all of it is hints, also for what the frontier lets go of."""
+    rng = np.random.default_rng(seed)
+    problem = resisting(rng, by_units=True, gap=0.1)
+    with pytest.MonkeyPatch.context() as patch:
+        eager(patch)
+        roomy = search(problem, by_units=True, checks=10**6)
+        root = np.array([case.region for case in problem.cases], np.int32)
+        claims = roomy.proof.certificates
+        seed_with_hints = replace(Seed.fresh(problem), hints=replace(claims, node=root[claims.case]))
+        patch.setattr(loop, "MOST_NUMBERS", 200)
+        patch.setattr(loop, "FEWEST_TOGETHER", 1)
+        crowded = search(problem, by_units=True, seed=seed_with_hints, checks=10**6)
     assert crowded.verdict is roomy.verdict
     assert_true(problem, crowded, rng)
 

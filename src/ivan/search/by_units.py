@@ -29,7 +29,7 @@ from ivan.bounds.descend import descend
 from ivan.bounds.domains import Domains
 from ivan.bounds.enclosure import Enclosure, from_known
 from ivan.bounds.refine import apply, refine
-from ivan.proof import Refresh
+from ivan.proof import Certificates, Refresh
 from ivan.proof.tree import COLUMNS
 from ivan.search.batch import Batch
 from ivan.search.branching import DEEP_CANDIDATES, Ahead, Lookahead, Splits, log_leaves, unit_splits
@@ -104,6 +104,7 @@ class ByUnits:
         self._prepared = True
         if work.reduce():
             self._use(work)
+            self._hints = Hints(work.seed.tree, Certificates.none())  # they speak of units that have other numbers now
 
     # Bounds
 

@@ -39,12 +39,12 @@ class Hints:
         Args:
             enclosure: the domains.
             owner: (R,) domain of each pair.
-            node: (R,) its node of the tree.
+            node: (R,) its node; one that came after the tree has no hint.
             case: (R,) its case.
             rows: the problem's rows.
         """
         hint = np.full(len(node), -1)
-        at = node.astype(np.int64)
+        at = np.where(node < len(self._parent), node, -1).astype(np.int64)
         while len(waiting := np.flatnonzero((hint < 0) & (at >= 0) & (case < self._cases))):
             key = self._key(at[waiting], case[waiting])
             place = np.minimum(np.searchsorted(self._keys, key), len(self._keys) - 1)
