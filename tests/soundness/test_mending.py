@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,9 +13,9 @@ from tests.incremental.test_reuse import proved
 from tests.soundness.test_shared_replay import shared
 from tests.trees import left_open, random_certificates, random_refinements, random_tree, some_refreshed, tried
 
-from ivan.bounds.replay import Replayed, replay
+from ivan.bounds.replay import Replayed, check_fit, replay
 from ivan.problem import Problem, build_problem
-from ivan.proof import Certificates, Proof
+from ivan.proof import Certificates, Proof, Ragged
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -25,6 +27,7 @@ def after(proof: Proof, replayed: Replayed) -> Certificates:
 def assert_mended(problem: Problem, proof: Proof, plain: Replayed, mended: Replayed) -> None:
     """Whatever is claimed afterwards holds, one certificate at a time; nothing that held is lost."""
     claims = after(proof, mended)
+    claims.check(len(proof.tree), problem.rows_of_case)
     holds, _ = tried(problem, proof.tree, claims, proof.refinements)
     assert holds.all()
     assert len(claims) == np.count_nonzero(mended.holds)
@@ -48,6 +51,23 @@ def test_what_is_mended_holds(kind: str, seed: int) -> None:
     tree = random_tree(rng, problem, 5)
     refinements = random_refinements(rng, problem, some_refreshed(rng, tree))
     proof = Proof(tree, random_certificates(rng, problem, tree, 25), refinements)
+    assert_mended(problem, proof, replay(problem, proof), replay(problem, proof, mend=True))
+
+
+@pytest.mark.parametrize("value", [1.7e308, 1e39, 5e-324])
+@pytest.mark.parametrize("table", ["weights", "multipliers"])
+@pytest.mark.parametrize("seed", range(3))
+def test_numbers_at_the_ends_of_the_floats_mend_nothing_wrongly_and_do_not_warn(
+    seed: int, table: str, value: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, EXACT["residual"](rng), cases=8, radius=0.3)
+    tree = random_tree(rng, problem, 6)
+    claims = random_certificates(rng, problem, tree, 60)
+    entries = getattr(claims, table)
+    values = {**entries.columns, "value": np.where(entries["value"] < 0.0, -value, value)}
+    proof = Proof(tree, replace(claims, **{table: Ragged(entries.offsets, values)}))
+    check_fit(problem, proof)
     assert_mended(problem, proof, replay(problem, proof), replay(problem, proof, mend=True))
 
 

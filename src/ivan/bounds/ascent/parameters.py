@@ -23,6 +23,9 @@ Array = NDArray[np.float64]
 Single = NDArray[np.float32]
 Index = NDArray[np.int64]
 
+GREATEST = float(np.finfo(np.float32).max)
+"""Of all multipliers: a certificate may name greater ones, but none that is infinite."""
+
 
 @dataclass
 class Parameters:
@@ -222,7 +225,8 @@ def from_certificates(enclosure: Enclosure, owner: Index, certificates: Certific
     weighted = np.flatnonzero(np.diff(entries.offsets) > 0)
     result.weights[weighted] = 0.0
     result.weights[entries.rows, entries["row"]] = entries["value"]
-    result.weights[weighted] /= result.weights[weighted].sum(axis=1, keepdims=True)
+    with np.errstate(over="ignore"):  # beyond the floats, weights come to nothing
+        result.weights[weighted] /= result.weights[weighted].sum(axis=1, keepdims=True)
     for k, units in enumerate(result.units):
         tables = [(certificates.slopes, result.slopes[k])]
         multipliers = result.multipliers[k]
@@ -234,7 +238,7 @@ def from_certificates(enclosure: Enclosure, owner: Index, certificates: Certific
             unit = table["unit"]
             mine = np.flatnonzero((table["layer"] == k + 1) & (unit >= 0) & (unit < len(place)))
             mine = mine[place[unit[mine]] >= 0]
-            values[table.rows[mine], place[unit[mine]]] = table["value"][mine]
+            values[table.rows[mine], place[unit[mine]]] = np.clip(table["value"][mine], -GREATEST, GREATEST)
     return result
 
 
