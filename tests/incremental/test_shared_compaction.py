@@ -13,6 +13,7 @@ from tests.incremental.test_compact import assert_proves, wasteful
 from tests.processes import two_processes
 from tests.searches import Patience
 
+from ivan.deadline import Deadline, OutOfTime
 from ivan.incremental.compact import compact, sharing
 from ivan.incremental.compact.found import Found
 
@@ -106,6 +107,30 @@ def test_what_the_deadline_cuts_off_is_a_proof_and_goes_on(checks: int, by_units
     assert rest.finished
     assert_proves(problem, rest.proof)
     assert len(rest.proof.tree.leaves) == len(whole.proof.tree.leaves)
+
+
+class OverHere(Deadline):
+    """A deadline that has passed in this process, but not in those that it starts, as soon as there is one."""
+
+    def __init__(self, started: list[int]) -> None:
+        super().__init__()
+        self._started, self._here = started, os.getpid()
+
+    def check(self) -> None:
+        if self._started and os.getpid() == self._here:
+            raise OutOfTime
+
+
+@BY_UNITS
+def test_what_the_partner_found_by_the_deadline_is_kept(by_units: bool) -> None:
+    problem, proof = wasteful(2, by_units=by_units)
+    with shared() as started:
+        part = compact(problem, proof, OverHere(started))
+    assert len(started) == 1
+    assert not part.finished
+    assert part.counts.tried > 1  # more than the first node, which is tried alone
+    assert_proves(problem, part.proof)
+    assert compact(problem, part.proof).finished
 
 
 def test_nodes_that_were_not_tried_are_not_marked_as_tried(monkeypatch: pytest.MonkeyPatch) -> None:

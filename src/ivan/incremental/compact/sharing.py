@@ -65,6 +65,10 @@ class Sharing:
             try:
                 yield from self._timed(attempt(mine))
                 found = partner.findings(self._deadline)
+            except OutOfTime:
+                partner.stop()
+                yield from partner.findings(self._deadline) or []
+                raise
             finally:
                 partner.end()
             if found is None:  # it died: its part is done here
