@@ -15,6 +15,7 @@ from tests.trees import left_open, random_certificates, random_refinements, rand
 
 from ivan.bounds.replay import check_fit, replay
 from ivan.incremental.compact import Counts, compact, counts, hoisting, joining
+from ivan.incremental.compact import claims as module
 from ivan.incremental.compact.claims import Claims
 from ivan.incremental.compact.hoisting import lowest_bounds
 from ivan.problem import Problem
@@ -125,24 +126,64 @@ def test_a_compaction_that_is_cut_off_goes_on_where_it_stopped(by_units):
     assert compact(problem, part.proof).counts == Counts()
 
 
-def test_leaves_that_can_do_with_their_parents_bounds_share_them(monkeypatch):
+@pytest.fixture
+def without_joining(monkeypatch):
     """Joining is made impossible: what is left is to share."""
-    problem, proof = wasteful(0, by_units=False)
     original = Claims.claimed
 
-    def without_joining(self, enclosure, nodes, sources):
+    def claimed(self, enclosure, nodes, sources):
         held, claims = original(self, enclosure, nodes, sources)
         if sources.shape[1] == 2:  # of both children
             held = np.zeros_like(held)
             claims = claims.take(np.zeros(0, np.int64))
         return held, claims
 
-    monkeypatch.setattr(Claims, "claimed", without_joining)
+    monkeypatch.setattr(Claims, "claimed", claimed)
+
+
+@pytest.mark.usefixtures("without_joining")
+def test_leaves_that_can_do_with_their_parents_bounds_share_them():
+    problem, proof = wasteful(0, by_units=False)
     found = compact(problem, proof)
     assert found.counts.joined == 0
     assert found.counts.shared > 0
     assert found.proof.tree.replay_cost < proof.tree.replay_cost
     assert_proves(problem, found.proof)
+    claims = found.proof.certificates
+    pairs = np.unique(np.stack([claims.node, claims.case]), axis=1)
+    assert pairs.shape[1] == len(claims)  # new ones in place of the old ones, not beside them
+    assert replay(problem, found.proof).holds.all()
+
+
+@pytest.mark.usefixtures("without_joining")
+def test_leaves_with_slopes_for_their_own_bounds_keep_these_bounds():
+    problem, proof = wasteful(0, by_units=False)
+    rng = np.random.default_rng(0)
+    refined = proof.tree.leaves[::2]
+    proof = replace(proof, refinements=random_refinements(rng, problem, refined))
+    assert_proves(problem, proof)
+    found = compact(problem, proof)
+    assert found.counts.shared > 0
+    np.testing.assert_array_equal(found.proof.refinements.node, refined)
+    assert_proves(problem, found.proof)
+
+
+@pytest.mark.parametrize("by_units", [False, True])
+def test_new_certificates_keep_the_room_that_the_old_ones_had(monkeypatch, by_units):
+    """What holds by less than either is not taken."""
+    problem, proof = wasteful(1, by_units=by_units)
+    reached = replay(problem, proof).bound  # by every leaf, not only by what it was split from
+    proof = replace(proof, certificates=replace(proof.certificates, margin=reached))
+    root = np.abs(proof.tree.bound[0])
+    assert 0.0 < root < np.inf
+    room = reached.max() / root
+    bold = compact(problem, proof)
+    monkeypatch.setattr(module, "ROOM", room)
+    careful = compact(problem, proof)
+    assert 0 < careful.counts.joined < bold.counts.joined
+    least = {case: reached[proof.certificates.case == case].min() for case in proof.certificates.case}
+    claims = careful.proof.certificates
+    assert all(margin >= least[case] for case, margin in zip(claims.case, claims.margin, strict=True))
 
 
 def test_a_thrifty_compaction_stops_where_it_does_not_pay(monkeypatch):

@@ -122,6 +122,23 @@ def assert_seed(problem: Problem, proof: Proof, reused: Reused) -> None:
 
 
 @pytest.mark.parametrize("by_units", [False, True])
+def test_certificates_that_fail_are_mended_or_become_hints(by_units):
+    """More holds than by a replay alone, and where a search starts is what can not be mended."""
+    mended = hinted = 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        problem, proof = proved(rng, dense(rng, (3, 8, 8, 2)), by_units=by_units)
+        updated = build_problem(problem.query, perturbed(rng, problem.network, 3e-2))
+        alone = replay(updated, proof)
+        seeded = reuse(updated, proof, never_confirmed, NEVER).seed
+        assert len(seeded.certificates) + len(seeded.hints) == len(proof.certificates)
+        mended += len(seeded.certificates) - np.count_nonzero(alone.holds)
+        hinted += len(seeded.hints)
+    assert mended > 0
+    assert hinted > 0
+
+
+@pytest.mark.parametrize("by_units", [False, True])
 @FEW_SEARCHES
 @given(seed=SEEDS)
 def test_on_the_same_network_a_proof_is_complete(by_units, seed):

@@ -65,3 +65,16 @@ def test_a_node_that_the_search_made_starts_from_the_rule() -> None:
     np.testing.assert_array_equal(found.weights, expected.weights)
     for mine, theirs in zip(found.slopes, expected.slopes, strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_case_without_hints_does_not_take_those_of_the_next_node() -> None:
+    rng = np.random.default_rng(2)
+    problem = random_problem(rng, EXACT["dense"](rng), cases=2, radius=0.5)
+    tree, rows = random_tree(rng, problem, 6), Rows(problem)
+    one = random_certificates(rng, problem, tree, 1)
+    hints = Hints(tree, replace(one, node=np.ones(1, np.int32), case=np.zeros(1, np.int32)))
+    enclosure, owner, case = enclosure_at(problem, tree, 0), np.zeros(1, np.int64), np.ones(1, np.int64)
+    found, expected = hints.start(enclosure, owner, owner, case, rows), initial(enclosure, owner, case, rows)
+    np.testing.assert_array_equal(found.weights, expected.weights)
+    for mine, theirs in zip(found.slopes, expected.slopes, strict=True):
+        np.testing.assert_array_equal(mine, theirs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +14,13 @@ from tests.incremental.test_reuse import proved
 from tests.soundness.test_shared_replay import shared
 from tests.trees import left_open, random_certificates, random_refinements, random_tree, some_refreshed, tried
 
+from ivan.bounds.ascent import Ascended, Ascent, Parameters
 from ivan.bounds.replay import Replayed, check_fit, replay
 from ivan.problem import Problem, build_problem
 from ivan.proof import Certificates, Proof, Ragged
 
 SEEDS = st.integers(0, 2**32 - 1)
+CLOSE = 1e-9
 
 
 def after(proof: Proof, replayed: Replayed) -> Certificates:
@@ -28,8 +31,12 @@ def assert_mended(problem: Problem, proof: Proof, plain: Replayed, mended: Repla
     """Whatever is claimed afterwards holds, one certificate at a time; nothing that held is lost."""
     claims = after(proof, mended)
     claims.check(len(proof.tree), problem.rows_of_case)
-    holds, _ = tried(problem, proof.tree, claims, proof.refinements)
+    holds, reached = tried(problem, proof.tree, claims, proof.refinements)
     assert holds.all()
+    anew = Certificates.concatenate([new for _, new in mended.mended.replaced])
+    count = len(claims) - len(anew)  # those that were mended stand behind the others
+    np.testing.assert_array_equal(claims.margin[count:], anew.margin)
+    np.testing.assert_allclose(claims.margin[count:], reached[count:], rtol=CLOSE, atol=CLOSE)
     assert len(claims) == np.count_nonzero(mended.holds)
     assert mended.holds[plain.holds].all()
     assert sorted(zip(claims.node, claims.case, strict=True)) == sorted(
@@ -88,6 +95,24 @@ def test_updates_are_mended(by_units: bool) -> None:
         lost += np.count_nonzero(~plain.holds)
         mended += np.count_nonzero(better.holds & ~plain.holds)
     assert 0 < mended < lost
+
+
+def test_what_an_ascent_says_of_itself_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is computed in single precision, without any rounding error: only a rigorous pass tells what is mended."""
+    problem, proof = update(np.random.default_rng(1), 3e-2, by_units=True)
+    climb = Ascent.outputs
+
+    def boastful(*arguments: Any) -> tuple[Parameters, Ascended]:
+        parameters, found = climb(*arguments)
+        found.bound[:] = np.inf
+        return parameters, found
+
+    modest = replay(problem, proof, mend=True)
+    monkeypatch.setattr(Ascent, "outputs", boastful)
+    found = replay(problem, proof, mend=True)
+    np.testing.assert_array_equal(found.holds, modest.holds)
+    assert not found.holds.all()
+    assert_mended(problem, proof, replay(problem, proof), found)
 
 
 def test_where_everything_holds_nothing_is_mended() -> None:

@@ -20,7 +20,7 @@ from tests.trees import random_certificates, random_tree
 from ivan.bounds.replay import Replayed, replay, walk
 from ivan.bounds.replay import run as replay_run
 from ivan.bounds.replay.walk import Walk
-from ivan.deadline import OutOfTime
+from ivan.deadline import Deadline, OutOfTime
 from ivan.problem import Problem
 from ivan.proof import Proof
 
@@ -169,6 +169,26 @@ def test_the_deadline_ends_both():
     problem, proof = example(3)
     with shared() as started, pytest.raises(OutOfTime):
         replay(problem, proof, Patience(12))
+    assert started
+
+
+class OverThere(Deadline):
+    """A deadline that has passed in every process but this one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._here = os.getpid()
+
+    def check(self) -> None:
+        if os.getpid() != self._here:
+            raise OutOfTime
+
+
+def test_a_replay_is_not_over_where_the_partner_ran_out_of_time():
+    """What it had in hands then was not visited by anybody."""
+    problem, proof = example(3)
+    with shared() as started, pytest.raises(OutOfTime):
+        replay(problem, proof, OverThere())
     assert started
 
 
