@@ -188,7 +188,8 @@ def test_an_unknown_or_ambiguous_base_is_refused(desk: Desk) -> None:
         desk.ask(nudged(small(), 1e-3, seed), name=f"v{seed}.onnx")
     with ProofStore.open(desk.store) as store:
         shared = next(digit for digit in "0123456789abcdef" if len(store.find_network(digit)) > 1)
-    for base, reason in (("nosuch.onnx", "no stored network has"), (shared, "stored networks have")):
+    folder, no, many = str(desk.folder), "no stored network has", "stored networks have"
+    for base, reason in (("nosuch.onnx", no), (folder, no), ("", many), (shared, many)):
         with pytest.raises(MismatchError, match=reason):
             desk.ask(nudged(small(), 1e-4), base=base)
 

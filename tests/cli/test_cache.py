@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ivan.cli import cache as command
+from ivan.cli.lineage import drawn
 from ivan.errors import InputError, StoreError
 from ivan.store import NetworkRecord, ProofRecord, ProofStore, PropertyRecord, RunRecord, WitnessRecord
 
@@ -129,6 +131,16 @@ def test_a_list_as_json_carries_whole_runs(path: Path) -> None:
     assert (runs[2]["leaves"], runs[2]["open"], runs[2]["proof_bytes"]) == (70, False, 1600)
     assert runs[0]["network_name"] == "digits [v2] with a long name.onnx"
     assert runs[0]["network"] == "ab" * 32
+
+
+@pytest.mark.parametrize(("reused", "share"), [(0, "0%"), (1_999, "99%"), (2_000, "100%")])
+def test_a_hundred_percent_of_the_leaves_are_all_of_them(path: Path, reused: int, share: str) -> None:
+    with ProofStore.open(path) as store:
+        summary = store.summary(2)
+    assert summary is not None
+    told = replace(summary.run, statistics={"reused_leaves": reused, "base_leaves": 2_000})
+    (line,) = drawn([replace(summary, run=told)], told.id).children
+    assert f"{share} of 2,000 reused" in str(line.label)
 
 
 def test_a_run_is_shown_with_its_lineage(path: Path) -> None:

@@ -275,7 +275,12 @@ def test_none_takes_nothing_over(names):
 
 
 @pytest.mark.parametrize(
-    ("names", "message"), [("resue", "'resue' is none of reuse"), ("transfer", "'transfer' needs 'reuse'")]
+    ("names", "message"),
+    [
+        ("resue", "'resue' is none of reuse"),
+        ("transfer", "'transfer' needs 'reuse'"),
+        ("none,reuse", "'none' is none of reuse"),
+    ],
 )
 def test_names_that_mean_nothing_are_refused(names, message):
     with pytest.raises(ValueError, match=message):

@@ -40,7 +40,8 @@ def _line(summary: RunSummary, *, marked: bool, stranger: bool) -> str:
         parts.append(f"{run.leaves:,} leaves{' (open)' if run.open else ''}")
     reused, base = (run.statistics.get(name) for name in ("reused_leaves", "base_leaves"))
     if isinstance(reused, int) and isinstance(base, int) and base > 0:
-        parts.append(f"{reused / base:.0%} of {base:,} reused")
+        percent = 100 if reused == base else min(round(100 * reused / base), 99)  # 100 % is all of them
+        parts.append(f"{percent}% of {base:,} reused")
     if stranger and run.parent is not None:
         parts.append(f"from run {run.parent}")
     return "  ".join(parts)

@@ -34,7 +34,9 @@ class Techniques:
         Raises:
             ValueError: a name that is none of them, or one that needs another.
         """
-        chosen = {name.strip() for name in names.split(",")} - {"", "none"}
+        chosen = {name.strip() for name in names.split(",")} - {""}
+        if chosen == {"none"}:
+            chosen = set()
         for name in sorted(chosen - set(NAMES)):
             raise ValueError(f"{name!r} is none of {', '.join(NAMES)}")
         for name in sorted(chosen & {"prune", "transfer"}):

@@ -180,7 +180,7 @@ class Bases:
         Raises:
             MismatchError: no stored network is called so, or several are.
         """
-        if Path(base).exists():
+        if Path(base).exists() and not Path(base).is_dir():
             from ivan.network.onnx_reader import read_network
 
             digest = read_network(base).digest
