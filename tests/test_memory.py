@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from tests.questions import FAILS, HARD, HOLDS, UNITS_HOLD, box, by_units, grown
 import ivan
 from ivan.bounds.ascent import Schedule
 from ivan.bounds.replay import mending
+from ivan.bounds.replay.walk import Walk
 from ivan.errors import MismatchError
 from ivan.network.compare import weight_distance
 from ivan.network.onnx_reader import read_network
@@ -203,6 +205,12 @@ def test_a_base_that_has_no_proof_of_this_property_costs_its_benefit(desk: Desk)
     assert "nothing is stored for this property" in warning
 
 
+def test_nothing_is_said_of_a_base_that_is_not_needed(desk: Desk) -> None:
+    desk.ask(small(), box(3, "(>= Y_1 2.3)"), name="v1.onnx")
+    desk.ask(nudged(small(), 1e-4))
+    assert desk.ask(nudged(small(), 1e-4), base=str(desk.folder / "v1.onnx")).exact
+
+
 # -- a version with fewer units ---------------------------------------------------------------------------------------
 
 
@@ -284,6 +292,44 @@ def test_a_run_that_was_cut_off_is_continued(desk: Desk, kind: str) -> None:
     assert second.leaves > first.leaves
 
 
+@pytest.mark.parametrize("kind", HARD)
+def test_a_later_version_goes_on_from_an_open_tree_where_there_is_nothing_better(desk: Desk, kind: str) -> None:
+    build, query = HARD[kind]
+    first = desk.ask(build(), query, name="v1.onnx", timeout=0.5)
+    second = desk.ask(nudged(build(), 1e-4), query, name="v2.onnx", timeout=3.0)
+    assert (second.verdict, second.base_run, second.base_leaves) == (Verdict.TIMEOUT, first.run, first.leaves)
+    assert second.leaves > first.leaves
+
+
+def test_a_finished_proof_comes_before_an_open_tree(desk: Desk) -> None:
+    desk.ask(nudged(small(), 1e-3), name="far.onnx")
+    desk.ask(nudged(small(), 1e-5), name="near.onnx", timeout=0, fresh=True)
+    assert desk.ask(small(), name="new.onnx").base_name == "far.onnx"
+
+
+def test_a_run_that_is_cut_off_in_its_replay_is_continued(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run gets a little further, as what was mended need not be mended again."""
+    old = desk.ask(small(), name="v1.onnx")
+    new = nudged(small(), 2e-3)
+    monkeypatch.setattr(Walk, "run", cut_off(Walk.run))
+    first = desk.ask(new, name="v2.onnx", timeout=600)
+    assert (first.verdict, first.base_run, first.leaves) == (Verdict.TIMEOUT, old.run, old.leaves)
+    monkeypatch.undo()
+    second = desk.ask(new, name="v2.onnx")
+    assert (second.verdict, second.base_run, second.base_leaves) == (Verdict.UNSAT, first.run, old.leaves)
+
+
+def cut_off(run: Callable[[Walk], None]) -> Callable[[Walk], None]:
+    """A replay whose deadline passes behind its first batch."""
+
+    def cut(self: Walk) -> None:
+        self._step()
+        self._deadline.cancel()
+        run(self)
+
+    return cut
+
+
 def test_an_undecided_run_is_no_answer(desk: Desk) -> None:
     desk.ask(small(), timeout=0)
     assert desk.ask(small()).verdict is Verdict.UNSAT
@@ -324,7 +370,8 @@ def test_a_damaged_proof_is_no_base_for_an_update(desk: Desk) -> None:
     new = desk.ask(nudged(small(), 1e-4), clean=False)
     assert new.verdict is Verdict.UNSAT
     assert fresh(new)
-    assert desk.told.warnings
+    (warning,) = desk.told.warnings
+    assert warning.count("run 1") == 1
 
 
 def test_a_run_of_an_incompatible_version_is_passed_over(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,8 @@ import time
 import numpy as np
 import pytest
 
-from ivan.deadline import NEVER
-from ivan.partner import Partner, possible
+from ivan.deadline import MARGIN, NEVER, Deadline
+from ivan.partner import GRACE, PATIENCE, Partner, possible
 
 pytestmark = pytest.mark.skipif(not possible(), reason="processes cannot be forked here")
 
@@ -34,3 +34,16 @@ def test_what_is_cut_off_as_it_is_sent_was_never_found() -> None:
         time.sleep(0.01)
     os.kill(partner._pid, signal.SIGKILL)  # it has begun, and waits for somebody to read
     assert partner.findings(NEVER) is None
+
+
+def test_one_that_hangs_makes_no_answer_late() -> None:
+    partner: Partner[None] = Partner(lambda stop: time.sleep(600.0))
+    began = time.monotonic()
+    assert partner.findings(Deadline.after(0.2)) is None
+    assert time.monotonic() - began < 60.0
+    with pytest.raises(ProcessLookupError):
+        os.kill(partner._pid, 0)
+
+
+def test_it_has_less_time_behind_a_deadline_than_answers_have_before_theirs() -> None:
+    assert PATIENCE + GRACE < MARGIN

@@ -159,7 +159,7 @@ class _Verification:
 
     def _decide(self, base: str | None, *, fresh: bool, recheck: bool) -> Verdict:
         try:
-            named = self._named(base)
+            version = self._version(base)  # first, so that a wrong name is always an error
             if self._memory is not None and not fresh and not recheck and (self._known() or self._implied()):
                 return self._outcome.verdict
             self._checked_runtime()
@@ -170,7 +170,7 @@ class _Verification:
             if self._memory is not None and not fresh:
                 if self._old_witness():
                     return Verdict.SAT
-                chosen = named if base is not None else self._best_base()
+                chosen = self._best_base() if base is None else self._base_of(version, base)
                 # an update that breaks the property is often found out long before its old proof is replayed
                 if chosen is not None:
                     starts = max(FIRST_RESTARTS, len(chosen.proof.tree.leaves) // LEAVES_PER_START)
@@ -184,6 +184,9 @@ class _Verification:
                     if reused.complete:
                         self._outcome.proof = reused.seed.proof
                         return Verdict.UNSAT
+                    if reused.cut_off is not None:
+                        self._outcome.proof = reused.cut_off
+                        return Verdict.TIMEOUT
                     seed = reused.seed
             if self._tried < self._options.attack_restarts and self._attacked(self._options.attack_restarts):
                 return Verdict.SAT
@@ -237,12 +240,19 @@ class _Verification:
         self._near = [witness.inputs for _, witness in mine]
         return False
 
-    def _named(self, base: str | None) -> Base | None:
-        """The proof of the version that the user names; looked for first, so that a wrong name is always an error."""
-        if self._memory is None or base is None:
+    def _version(self, name: str | None) -> str | None:
+        """Digest of the version that the user names."""
+        if self._memory is None or name is None:
             return None
         with self._phase("store"):
-            return self._memory.named(base)
+            return self._memory.version(name)
+
+    def _base_of(self, version: str | None, name: str) -> Base | None:
+        """The proof of the version that the user names."""
+        if self._memory is None or version is None:
+            return None
+        with self._phase("store"):
+            return self._memory.of_version(version, name)
 
     def _best_base(self) -> Base | None:
         """This question's own proof, else the most promising one of another version, else a kindred question's."""

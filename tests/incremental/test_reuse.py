@@ -13,7 +13,7 @@ from tests.engine import EXACT, Box, Half, Rng, dense, hard_problem, perturbed, 
 from tests.searches import Patience, deployed, eager, never_confirmed, search
 from tests.trees import left_open, random_certificates, random_tree, tried
 
-from ivan.bounds.replay import replay
+from ivan.bounds.replay import check_fit, replay, walk
 from ivan.deadline import NEVER, OutOfTime
 from ivan.errors import ProofError
 from ivan.incremental.reuse import Reused, reuse
@@ -247,8 +247,41 @@ def test_an_input_split_proof_transfers_to_another_architecture():
 def test_reuse_ends_at_the_deadline():
     rng = np.random.default_rng(0)
     problem, proof = proved(rng, dense(rng), by_units=False)
-    with pytest.raises(OutOfTime):
-        reuse(problem, proof, never_confirmed, Patience(0))
+    cut = reuse(problem, proof, never_confirmed, Patience(0))
+    assert not cut.complete
+    assert cut.cut_off is not None
+    assert len(cut.cut_off.certificates) == len(proof.certificates)
+
+
+@pytest.mark.parametrize("by_units", [False, True])
+@FEW_SEARCHES
+@given(seed=SEEDS)
+def test_a_replay_that_is_cut_off_leaves_what_it_mended_and_what_it_did_not_try(by_units, seed):
+    """Whenever it is cut off: going on from there ends where it would have ended."""
+    rng = np.random.default_rng(seed)
+    problem, proof = proved(rng, dense(rng, (3, 6, 5, 2)), by_units=by_units)
+    updated = build_problem(problem.query, perturbed(rng, problem.network, 3e-2))
+    whole, cuts = reuse(updated, proof, never_confirmed, NEVER), list[int]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(walk, "batch_size", lambda network: 1)
+        for checks in range(1, 40, 3):
+            try:
+                cut = reuse(updated, proof, never_confirmed, Patience(checks))
+            except OutOfTime:  # before anything was tried
+                continue
+            if cut.cut_off is None:
+                assert cut.complete == whole.complete
+                break
+            assert not cut.complete
+            check_fit(updated, cut.cut_off)
+            assert not cut.cut_off.complete
+            assert len(cut.cut_off.certificates) == len(proof.certificates)
+            again = reuse(updated, cut.cut_off, never_confirmed, NEVER)
+            assert set(again.seed.leaf.tolist()) <= set(whole.seed.leaf.tolist())
+            assert_seed(updated, cut.cut_off, again)
+            kept = [new for _, new in replay(updated, cut.cut_off, mend=True).mended.replaced]
+            cuts.append(len(Certificates.concatenate(kept)))
+    assert cuts == sorted(cuts, reverse=True)  # less is left to mend, the later it is cut off
 
 
 def test_a_proof_without_certificates_seeds_every_leaf():

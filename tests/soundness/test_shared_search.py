@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,14 +20,16 @@ from tests.searches import deployed, eager, search
 from tests.soundness.test_search import assert_true, cut_before_roots_are_refined, nothing_holds
 
 from ivan.bounds.certify import certify
-from ivan.deadline import NEVER
+from ivan.deadline import NEVER, Deadline, OutOfTime
 from ivan.incremental.reuse import reuse
+from ivan.partner import Partner
 from ivan.problem import Problem
 from ivan.proof import State
-from ivan.search import Search, Seed, Statistics
+from ivan.search import Search, Seed, Statistics, loop
 from ivan.search import by_units as units
 from ivan.search.candidates import Candidates
-from ivan.search.sharing import Rounds
+from ivan.search.sharing import Findings, Rounds, absorb
+from ivan.search.workspace import Workspace
 from ivan.verdict import Verdict
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -182,6 +185,43 @@ def test_a_shared_search_cut_short_leaves_an_open_proof_that_a_seed_goes_on_from
     result = search(problem, by_units=by_units, seed=reused.seed)
     assert result.verdict.decided
     assert_true(problem, result, rng)
+
+
+class Parents(Deadline):
+    """Passes for this process when another one has been started, and never for that one."""
+
+    def __init__(self, started: list[int]) -> None:
+        super().__init__()
+        self._parent, self._started = os.getpid(), started
+
+    def check(self) -> None:
+        if self._started and os.getpid() == self._parent:
+            raise OutOfTime
+
+
+@pytest.mark.parametrize("by_units", [False, True])
+def test_what_the_partner_has_found_by_the_deadline_is_kept(by_units):
+    rng = np.random.default_rng(4)
+    problem = shareable(rng, by_units=by_units, gap=0.03)
+    with shared() as started, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rounds, "next", lambda self: 600.0)  # until all of its part is done
+        patch.setattr(Partner, "stop", lambda self: None)
+        lonely = Search(
+            problem, deployed(problem.network), Seed.fresh(problem), deadline=Parents(started), by_units=by_units
+        )
+        before: list[int] = []
+        patch.setattr(loop, "absorb", partial(absorbed, before))
+        cut = lonely.run()
+    assert len(started) == 1
+    assert cut.verdict is Verdict.TIMEOUT
+    (closed,) = before
+    assert len(cut.proof.certificates) > closed
+    assert_true(problem, cut, rng)
+
+
+def absorbed(before: list[int], work: Workspace, found: Findings) -> None:
+    before.append(len(work.proof().certificates))
+    absorb(work, found)
 
 
 def test_an_interrupted_search_leaves_no_partner_behind():

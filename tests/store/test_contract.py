@@ -136,6 +136,16 @@ class TestContract:
         assert [run.id for run, _ in store.bases(asked, exclude_network=mine, limit=1)] == [first]
         assert len(store.bases(asked)) == 3
 
+    def test_open_trees_of_other_networks_are_found_as_well(self, store: ProofStore, records: Records) -> None:
+        records.save(store, "timeout", network="v1", proof=records.proof(b"first", unfinished=True))
+        newest = records.save(store, "unknown", network="v1", proof=records.proof(b"second", unfinished=True))
+        records.save(store, "timeout", network="v1")
+        records.save(store, "unsat", network="v2", proof=records.proof())
+        records.save(store, "timeout", network="v3", proof=records.proof(unfinished=True))
+        asked, mine = records.asked().digest, records.network("v3").digest
+        found = store.bases(asked, exclude_network=mine, finished=False)
+        assert [(run.id, run.open, network) for run, network in found] == [(newest, True, records.network("v1"))]
+
     def test_witnesses_are_distinct_and_the_newest_come_first(self, store: ProofStore, records: Records) -> None:
         for network, value in (("v1", 1.0), ("v2", 2.0), ("v3", 1.0), ("v3", 3.0)):
             records.save(store, "sat", network=network, witness=records.witness(value))

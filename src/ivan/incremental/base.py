@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.bounds.replay import check_fit, replay
-from ivan.deadline import Deadline
+from ivan.deadline import Deadline, OutOfTime
 from ivan.errors import ProofError
 from ivan.problem import Problem
 from ivan.proof import Kind, Proof, Refresh, SpecTree
@@ -137,7 +137,10 @@ class _Trial(Generic[P]):
     def _failing(self) -> tuple[float, float]:
         """Share of the leaves that fail, and its standard error."""
         count = len(self._sample.tree.leaves)
-        failed = len(np.unique(replay(self._problem, self._sample, self._deadline).leaf))
+        replayed = replay(self._problem, self._sample, self._deadline)
+        if replayed.out_of_time:
+            raise OutOfTime
+        failed = len(np.unique(replayed.leaf))
         share = (failed + 0.5) / (count + 1.0)
         return share, float(np.sqrt(share * (1.0 - share) / count))
 

@@ -43,6 +43,7 @@ class Reused:
         leaves_held: leaves of the seed's tree in which every case is excluded already.
         complete: nothing is left to search: the property holds.
         witness: a counterexample that came up where a certificate failed.
+        cut_off: where the deadline passed in the middle: the old proof with what was mended by then, for a later run.
     """
 
     seed: Seed
@@ -50,6 +51,7 @@ class Reused:
     leaves_held: int
     complete: bool
     witness: Witness | None = None
+    cut_off: Proof | None = None
 
 
 def reuse(
@@ -76,7 +78,7 @@ def reuse(
 
     Raises:
         ProofError: the proof does not fit the problem.
-        OutOfTime: the deadline passed.
+        OutOfTime: the deadline passed in what comes before the replay.
     """
     check_fit(problem, proof)
     leaves = len(proof.tree.leaves)
@@ -105,7 +107,8 @@ def reuse(
     replayed = replay(problem, proof, deadline, progress, try_corners, mend=True)
     held = len(proof.tree.leaves) - len(np.unique(replayed.leaf))
     seed = replace(seed_of(proof, replayed), experience=experience)
-    return Reused(seed, leaves, held, replayed.complete, candidates.witness)
+    cut_off = _cut_off(proof, replayed) if replayed.out_of_time and not replayed.complete else None
+    return Reused(seed, leaves, held, replayed.complete, candidates.witness, cut_off)
 
 
 def _open(problem: Problem, proof: Proof) -> Seed:
@@ -113,6 +116,13 @@ def _open(problem: Problem, proof: Proof) -> Seed:
     nothing = Certificates.none()
     leaf, case = uncovered(problem, proof.tree, nothing.node, nothing.case)
     return Seed(proof.tree.with_open(leaf), nothing, leaf, case, refinements=proof.refinements)
+
+
+def _cut_off(proof: Proof, replayed: Replayed) -> Proof:
+    """What holds, what was improved, and what was not tried."""
+    mended = replayed.mended
+    claims = [mended.applied(proof.certificates, replayed.holds | ~replayed.tried), *mended.improved]
+    return Proof(proof.tree.with_open(replayed.leaf), Certificates.concatenate(claims), proof.refinements)
 
 
 def seed_of(proof: Proof, replayed: Replayed) -> Seed:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -81,9 +82,10 @@ class Bases:
 
         First those of the same architecture, then those of which this one is the same with fewer units, then all
         others. Of each kind the version whose weights are nearest comes first, and where none are kept the newest.
-        Nothing where no other version has one.
+        Where no version has a finished one, the trees of interrupted runs in the same order. Nothing where there are
+        none of these either.
         """
-        found = self._guarded(self._others)
+        found = self._guarded(self._others) or self._guarded(partial(self._others, finished=False))
         if not found:
             return
         alike = [entry for entry in found if self._same_architecture(entry[1])]
@@ -93,8 +95,8 @@ class Bases:
         yield self._by_distance([(kin.matching.distance, run, record, kin) for run, record, kin in rest if kin])
         yield self._by_distance([(np.inf, run, record, None) for run, record, kin in rest if not kin])
 
-    def _others(self) -> list[tuple[StoredRun, NetworkRecord]]:
-        found = self._store.bases(self._property, exclude_network=self._network, limit=CANDIDATES)
+    def _others(self, *, finished: bool = True) -> list[tuple[StoredRun, NetworkRecord]]:
+        found = self._store.bases(self._property, exclude_network=self._network, finished=finished, limit=CANDIDATES)
         return [(run, record) for run, record in found if compatible(run)]
 
     def _by_distance(
@@ -171,41 +173,53 @@ class Bases:
                 return base
         return None
 
-    def named(self, base: str) -> Base | None:
-        """The proof of this property, else of a kindred one, for the version that the user names.
+    def version(self, name: str) -> str:
+        """Digest of the version that the user names.
 
         Args:
-            base: its file, or the beginning of its digest.
+            name: its file, or the beginning of its digest.
 
         Raises:
             MismatchError: no stored network is called so, or several are.
+            InputError: the file cannot be read as a model.
         """
-        if Path(base).exists() and not Path(base).is_dir():
+        if Path(name).exists() and not Path(name).is_dir():
             from ivan.network.onnx_reader import read_network
 
-            digest = read_network(base).digest
-        else:
-            matches = self._store.find_network(base)
-            if len(matches) != 1:
-                what = "no stored network has" if not matches else f"{len(matches)} stored networks have"
-                raise MismatchError(
-                    f"--base {base}: no such file, and {what} a digest that begins so",
-                    hint="`ivan cache list` shows the stored networks",
-                )
-            digest = matches[0].digest
-        for run, record in self._store.bases(self._property, limit=1_000):
+            return read_network(name).digest
+        matches = self._store.find_network(name)
+        if len(matches) != 1:
+            what = "no stored network has" if not matches else f"{len(matches)} stored networks have"
+            raise MismatchError(
+                f"--base {name}: no such file, and {what} a digest that begins so",
+                hint="`ivan cache list` shows the stored networks",
+            )
+        return matches[0].digest
+
+    def of_version(self, digest: str, name: str) -> Base | None:
+        """The proof of this property, else of a kindred one, for one version.
+
+        Args:
+            digest: of the version.
+            name: how the user named it.
+        """
+        stored = (self._store.bases(self._property, finished=finished, limit=1_000) for finished in (True, False))
+        for run, record in chain.from_iterable(stored):
             if record.digest == digest and compatible(run):
-                return self._related(run, record, self._ancestor(record), wanted=base)
+                return self._related(run, record, self._ancestor(record), wanted=name)
         kindred = self.kindred(of=digest)
         if kindred is None:
-            self._warn(f"--base {base}: nothing is stored for this property; starting from scratch", None)
+            self._warn(f"--base {name}: nothing is stored for this property; starting from scratch", None)
         return kindred
 
     def _base(self, run: StoredRun, name: str) -> Base | None:
+        stored = self._guarded(lambda: self._store.proof(run.id))
+        if stored is None:
+            return None
         try:
-            return Base(run, name, decode(self._store.proof(run.id).data))
+            return Base(run, name, decode(stored.data))
         except ProofError as error:
-            self._warn(f"run {run.id}: {error.message}; its proof is not used", error.hint)
+            self._warn(f"the proof of run {run.id} is not used: {error.message}", error.hint)
             return None
 
     def _transplanted(self, named: NamedRun) -> Base | None:

@@ -143,13 +143,18 @@ class Memory:
         own = self._guarded(lambda: self._bases.kindred(of=self._network))
         return own or self._guarded(self._bases.kindred)
 
-    def named(self, base: str) -> Base | None:
-        """The proof of the version that the user names, by file or by digest.
+    def version(self, name: str) -> str | None:
+        """Digest of the version that the user names, by file or by digest.
 
         Raises:
             MismatchError: no stored network is called so, or several are.
+            InputError: the file cannot be read as a model.
         """
-        return self._guarded(lambda: self._bases.named(base))
+        return self._guarded(lambda: self._bases.version(name))
+
+    def of_version(self, digest: str, name: str) -> Base | None:
+        """The proof of that version, which the user names so."""
+        return self._guarded(lambda: self._bases.of_version(digest, name))
 
     def names(self, run: StoredRun) -> tuple[str | None, str | None]:
         """The network that a run is about, and its property where that is another one."""

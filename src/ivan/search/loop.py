@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -224,7 +225,7 @@ class Search:
         found: Findings | None = None
         self._processes = 2
         try:
-            with parallel.alone():
+            with parallel.alone(), suppress(OutOfTime):  # what the other process has found is kept all the same
                 while self._going and not partner.ready and time.monotonic() < until:
                     self._step()
             if work.candidates.witness is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Column, Connection, Delete, Select, Table, delete, exc, func, insert, select, update
+from sqlalchemy import Column, Connection, Delete, Select, Table, and_, delete, exc, func, insert, select, update
 
 from ivan.store.models import networks, proofs, properties, runs, witnesses
 from ivan.verdict import Verdict
@@ -42,9 +42,9 @@ def runs_of(network_digest: str, property_digest: str) -> Select[Any]:
     return all_runs().where(runs.c.network == network_digest, runs.c.property == property_digest)
 
 
-def finished_proofs(property_digest: str, exclude_network: str | None, limit: int) -> Select[Any]:
-    """For each network the newest run that proved the property."""
-    newest = _newest_proofs().where(runs.c.property == property_digest)
+def proofs_of(property_digest: str, exclude_network: str | None, *, finished: bool, limit: int) -> Select[Any]:
+    """For each network the newest run that proved the property, or that was interrupted on the way."""
+    newest = _newest_proofs(finished=finished).where(runs.c.property == property_digest)
     if exclude_network is not None:
         newest = newest.where(runs.c.network != exclude_network)
     return all_runs().where(runs.c.id.in_(newest)).limit(limit)
@@ -54,7 +54,7 @@ def finished_proofs_of_others(
     property_digest: str, network_digest: str | None, exclude_network: str | None, kin: str | None, limit: int
 ) -> Select[Any]:
     """For each other property and each network the newest run that proved it."""
-    newest = _newest_proofs().where(runs.c.property != property_digest)
+    newest = _newest_proofs(finished=True).where(runs.c.property != property_digest)
     if network_digest is not None:
         newest = newest.where(runs.c.network == network_digest)
     if exclude_network is not None:
@@ -64,12 +64,13 @@ def finished_proofs_of_others(
     return all_runs().where(runs.c.id.in_(newest)).limit(limit)
 
 
-def _newest_proofs() -> Select[Any]:
-    """For each network and property the newest run with a finished proof."""
+def _newest_proofs(*, finished: bool) -> Select[Any]:
+    """For each network and property the newest run with a finished proof, or with an open tree."""
+    proved = and_(runs.c.verdict == Verdict.UNSAT.value, ~proofs.c.open)
     return (
         select(func.max(runs.c.id))
         .join(proofs, proofs.c.run == runs.c.id)
-        .where(runs.c.verdict == Verdict.UNSAT.value, ~proofs.c.open)
+        .where(proved if finished else proofs.c.open)
         .group_by(runs.c.network, runs.c.property)
     )
 

@@ -187,19 +187,20 @@ class ProofStore(OtherQuestions, Housekeeping):
         return None
 
     def bases(
-        self, property_digest: str, *, exclude_network: str | None = None, limit: int = 16
+        self, property_digest: str, *, exclude_network: str | None = None, finished: bool = True, limit: int = 16
     ) -> list[tuple[StoredRun, NetworkRecord]]:
-        """Finished proofs of the same property for other networks: for each network the newest, the newest first.
+        """Proofs of the same property for other networks: for each network the newest, the newest first.
 
         Whether a proof is intact is seen when `proof` loads it.
 
         Args:
             property_digest: of the question.
             exclude_network: digest of the network that is asked about now.
+            finished: proofs of `unsat`; otherwise the open trees of interrupted runs.
             limit: the largest number of networks.
         """
         with self._database.reading() as connection:
-            chosen = queries.finished_proofs(property_digest, exclude_network, limit)
+            chosen = queries.proofs_of(property_digest, exclude_network, finished=finished, limit=limit)
             found = self._records(connection, chosen, rows.stored_run)
             wanted = select(*queries.NETWORK_COLUMNS).where(networks.c.digest.in_([run.network for run in found]))
             named = {network.digest: network for network in self._records(connection, wanted, rows.network_record)}

@@ -6,7 +6,7 @@ Certifying a fresh result, checking a stored proof and re-verifying an updated m
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,16 +38,20 @@ class Replayed:
         case: (P,) ... and that case.
         domains: known bounds of such leaves, in parts (nodes, their domains), as far as memory is set aside for it.
         mended: what became of certificates that failed as they were.
-        stopped: `on_failure` ended it early; whatever was not tried counts as failed.
+        tried: (M,) False where the replay ended too early; what was not tried does not hold.
+        stopped: `on_failure` ended it early.
+        out_of_time: the deadline did.
     """
 
     holds: NDArray[np.bool_]
     bound: Array
     leaf: Index
     case: Index
-    domains: list[tuple[Index, Domains]] = field(default_factory=list)
-    mended: Mended = field(default_factory=Mended)
+    domains: list[tuple[Index, Domains]]
+    mended: Mended
+    tried: NDArray[np.bool_]
     stopped: bool = False
+    out_of_time: bool = False
 
     @property
     def complete(self) -> bool:
@@ -69,13 +73,13 @@ def replay(
     Args:
         problem: with as many regions and cases as the proof's; tree and certificates have been checked to fit.
         proof: the claims.
-        deadline: checked between batches.
+        deadline: checked between batches and in the steps of an ascent.
         progress: told after each batch how many certificates were tried and how many of them hold.
         on_failure: given the certificates of each batch that fail; ends the replay by returning True.
         mend: improve certificates that fail by some steps of ascent, where they stand.
 
     Raises:
-        OutOfTime: the deadline passed.
+        OutOfTime: the deadline passed in what comes before the first batch.
     """
     shrunk = Shrunk.of(problem, proof, deadline)
     most = KEPT_NUMBERS // max(1, sum(2 * layer.size for layer in problem.network.layers))
@@ -90,4 +94,4 @@ def replay(
     if shrunk is not None:
         domains = [(nodes, shrunk.whole(nodes, known)) for nodes, known in domains]
         mended = mended.mapped(shrunk.whole_claims)
-    return Replayed(walk.held, walk.bound, leaf, case, domains, mended, walk.stopped)
+    return Replayed(walk.held, walk.bound, leaf, case, domains, mended, walk.tried, walk.stopped, walk.out_of_time)

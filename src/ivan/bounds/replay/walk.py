@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,11 +108,11 @@ class Walk:
         self._below, self._recipe = Below(tree, self._claims.counts), Recipe(problem.network, proof)
         self._size, self._room = batch_size(problem.network), most
         count = len(certificates)
-        self.held, self.bound, self._tried = np.zeros(count, bool), np.full(count, -np.inf), np.zeros(count, bool)
+        self.held, self.bound, self.tried = np.zeros(count, bool), np.full(count, -np.inf), np.zeros(count, bool)
         self._mending = Mending(problem.network, self._rows, deadline) if mend else None
         self.mended = Mended()
         self.domains: list[tuple[Index, Domains]] = []
-        self.stopped = False
+        self.stopped = self.out_of_time = False
         self._hit: tuple[Array, Index] | None = None
         regions = np.arange(len(problem.regions))
         self._stack = [
@@ -126,14 +127,17 @@ class Walk:
         return bool(self._stack) and not self.stopped
 
     def run(self) -> None:
-        """Visits everything."""
-        while self._going:
-            if self._sharing and self._worth_sharing():
-                self._round()
-            else:
-                began = time.monotonic()
-                self._step()
-                self._spent += time.monotonic() - began
+        """Visits everything, or what there is time for."""
+        try:
+            while self._going:
+                if self._sharing and self._worth_sharing():
+                    self._round()
+                else:
+                    began = time.monotonic()
+                    self._step()
+                    self._spent += time.monotonic() - began
+        except OutOfTime:
+            self.out_of_time = True
 
     # One batch
 
@@ -156,7 +160,7 @@ class Walk:
             ok, forms = certify(enclosure, owner, certificates, self._rows, self._deadline)
             if self._mending is not None and not ok.all():
                 self.mended.add(self._mending.mend(enclosure, owner, claims, certificates, ok, forms))
-            self.held[claims], self.bound[claims], self._tried[claims] = ok, forms.bound, True
+            self.held[claims], self.bound[claims], self.tried[claims] = ok, forms.bound, True
             self._tell()
             if not ok.all():
                 owners = owner[~ok]
@@ -177,7 +181,7 @@ class Walk:
 
     def _tell(self) -> None:
         if self._progress is not None:
-            self._progress(int(self._tried.sum()), int(self.held.sum()))
+            self._progress(int(self.tried.sum()), int(self.held.sum()))
 
     def _failed(self, corner: Array, case: Index) -> None:
         if self._on_failure is not None and self._on_failure(corner, case):
@@ -227,7 +231,7 @@ class Walk:
             self._stack += theirs
             return
         try:
-            with parallel.alone():
+            with parallel.alone(), suppress(OutOfTime):  # what the other process has found is kept all the same
                 while self._going and not partner.ready:
                     self._step()
             if self.stopped:
@@ -246,14 +250,14 @@ class Walk:
         """The other process's part of a round."""
         self._stack, self._progress, self._room, self.domains = theirs, None, self._room // 2, []
         self.mended = Mended()
-        before, out_of_time = self._tried.copy(), False
+        before, out_of_time = self.tried.copy(), False
         with parallel.alone():
             try:
                 while self._going and not stop():
                     self._step()
             except OutOfTime:
                 out_of_time = True
-        claims = np.flatnonzero(self._tried & ~before)
+        claims = np.flatnonzero(self.tried & ~before)
         return _Found(
             claims,
             self.held[claims],
@@ -271,7 +275,7 @@ class Walk:
         Raises:
             OutOfTime: it ran out of it.
         """
-        self.held[found.claims], self.bound[found.claims], self._tried[found.claims] = found.held, found.bound, True
+        self.held[found.claims], self.bound[found.claims], self.tried[found.claims] = found.held, found.bound, True
         self.domains += found.domains
         self.mended.add(found.mended)
         self._room -= sum(len(nodes) for nodes, _ in found.domains)
