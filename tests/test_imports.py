@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.questions import HOLDS, small
 
-_HEAVY = ("numpy", "onnx", "onnxruntime", "scipy", "sqlalchemy", "alembic", "rich", "highspy", "click")
+_HEAVY = ("numpy", "onnx", "onnxruntime", "scipy", "sqlalchemy", "alembic", "rich", "highspy", "click", "PIL")
 
 _SCRIPT = """
 import sys

@@ -5,23 +5,24 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path as File
 from xml.etree import ElementTree as ET
 
 import pytest
 from tests.batch.lists import listing, plain
 
-from ivan.batch.cactus import _step, drawn, page, svg
+from ivan.batch.cactus import COLOURS, FORMATS, _step, drawn, page, plot
 from ivan.batch.instances import InstanceList
 from ivan.batch.report import json_report, junit_report
 from ivan.batch.results import VERDICTS, Result
 from ivan.batch.summary import Summary
+from ivan.pictures.drawing import Dot, Label, Path
 
 WHEN = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> InstanceList:
+def bench(tmp_path: File) -> InstanceList:
     return listing(tmp_path, *plain(("nets/a.b", "b&b", "c", "d", "<e>"), 10))
 
 
@@ -77,21 +78,29 @@ def test_junit_passes_unsat_fails_sat_and_skips_what_is_open(bench: InstanceList
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_a_picture_has_a_point_for_every_instance_that_is_solved(results: list[Result], count: int) -> None:
-    root = ET.fromstring(svg("a <title> & more", results[:count]))
-    name = "{http://www.w3.org/2000/svg}"
-    lines = [line.get("points", "").split() for line in root.iter(f"{name}polyline")]
-    assert [len(points) for points in lines] == [min(count, 2), 1, int(count > 1)]
-    texts = [text.text for text in root.iter(f"{name}text")]
-    assert "a <title> & more" in texts
-    assert f"solved {min(count, 2)}" in texts
-    for points in lines:
-        at = [tuple(map(float, point.split(","))) for point in points]
-        assert at == sorted(at, key=lambda point: (point[0], -point[1]))  # never downwards
-        assert all(64 <= x <= 576 and 64 <= y <= 336 for x, y in at)
+    shapes = plot("title", results[:count]).shapes
+    solved = min(count, 2)
+    for name, number in (("solved", solved), ("unsat", 1), ("sat", int(count > 1))):
+        # the last dot of a colour is the legend's
+        *points, _ = [s.at for s in shapes if isinstance(s, Dot) and s.colour == COLOURS[name]]
+        assert len(points) == number
+        assert [s.points for s in shapes if isinstance(s, Path) and s.colour == COLOURS[name]] == [tuple(points)] * (
+            number > 1
+        )
+        assert points == sorted(points, key=lambda point: (point[0], -point[1]))  # never downwards
+        assert all(64 <= x <= 576 and 64 <= y <= 336 for x, y in points)
+        assert f"{name} {number}" in [s.text for s in shapes if isinstance(s, Label)]
 
 
-def test_nothing_solved_is_a_picture_too(results: list[Result]) -> None:
-    ET.fromstring(svg("none", results[2:]))
+def test_nothing_solved_is_a_picture_too(bench: InstanceList, results: list[Result]) -> None:
+    for suffix in FORMATS:
+        assert drawn(suffix, bench, results[2:])
+
+
+def test_the_picture_is_drawn_as_the_suffix_says(bench: InstanceList, results: list[Result]) -> None:
+    drawing = plot(bench.benchmark, results)
+    assert drawn(".svg", bench, results) == drawing.svg()
+    assert drawn(".png", bench, results) == drawing.png()
 
 
 def test_the_page_needs_nothing_else_and_shows_every_instance(bench: InstanceList, results: list[Result]) -> None:

@@ -99,7 +99,7 @@ def test_quiet_says_nothing_but_the_summary(ivan: Shell, bench: Path) -> None:
         ("list.csv --out old.csv --resume", "error: old.csv:1: other, a, b is not in list.csv"),
         ("list.csv --out nosuch/r.csv", "error: nosuch/r.csv: cannot be written"),
         ("list.csv --junit nosuch/j.xml", "error: nosuch/j.xml: cannot be written"),
-        ("list.csv --plot p.png", "error: --plot p.png: only .svg and .html can be drawn"),
+        ("list.csv --plot p.pdf", "error: --plot p.pdf: only .svg, .png, .html can be drawn"),
         ("list.csv --jobs 0", "error: Invalid value for '--jobs'"),
         ("list.csv --timeout nan", "error: Invalid value for '--timeout'"),
         ("list.csv --timeout-factor inf", "error: Invalid value for '--timeout-factor'"),

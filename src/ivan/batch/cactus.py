@@ -1,7 +1,4 @@
-"""A cactus plot: how many instances are solved, each within so many seconds. SVG, alone or in a page with all results.
-
-Both are text that needs nothing else to be shown; a picture of pixels would need a library to draw letters.
-"""
+"""A cactus plot: how many instances are solved, each within so many seconds; alone, or in a page with all results."""
 
 from __future__ import annotations
 
@@ -12,8 +9,9 @@ from collections.abc import Sequence
 from ivan.batch.instances import InstanceList
 from ivan.batch.results import Result
 from ivan.batch.summary import LEAST, Summary
+from ivan.pictures.drawing import Dot, Drawing, Label, Path
 
-FORMATS = (".svg", ".html")
+FORMATS = (".svg", ".png", ".html")
 """Suffixes of the files that can be drawn."""
 
 WIDTH, HEIGHT, EDGE = 640, 400, 64
@@ -22,13 +20,19 @@ WIDTH, HEIGHT, EDGE = 640, 400, 64
 COLOURS = {"solved": "#000000", "unsat": "#0072b2", "sat": "#d55e00"}
 """Told apart by everyone (Okabe & Ito)."""
 
+MOST_DOTS = 200
+"""More of them would be a band."""
 
-def drawn(suffix: str, listing: InstanceList, results: Sequence[Result]) -> str:
+
+def drawn(suffix: str, listing: InstanceList, results: Sequence[Result]) -> str | bytes:
     """The file's content, by its suffix, one of FORMATS."""
-    return svg(listing.benchmark, results) if suffix == ".svg" else page(listing, results)
+    if suffix == ".html":
+        return page(listing, results)
+    drawing = plot(listing.benchmark, results)
+    return drawing.svg() if suffix == ".svg" else drawing.png()
 
 
-def svg(title: str, results: Sequence[Result]) -> str:
+def plot(title: str, results: Sequence[Result]) -> Drawing:
     """Instances to the right, sorted by their seconds, which go upwards in powers of ten; a curve for each verdict."""
     curves = {name: _seconds(results, name) for name in COLOURS}
     numbers = curves["solved"] or [1.0]
@@ -43,32 +47,28 @@ def svg(title: str, results: Sequence[Result]) -> str:
     def y(seconds: float) -> float:
         return bottom - (bottom - EDGE) * (math.log10(seconds) - first) / (last - first)
 
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        'font-family="sans-serif" font-size="13">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
-        _text(WIDTH / 2, EDGE / 2, html.escape(title), "middle", 'font-size="16"'),
-        _text(WIDTH / 2, HEIGHT - 14, "instances solved", "middle"),
-        _text(18, HEIGHT / 2, "seconds each", "middle", f'transform="rotate(-90 18 {HEIGHT / 2:g})"'),
-    ]
+    drawing = Drawing(WIDTH, HEIGHT)
+    shapes = drawing.shapes
+    shapes.append(Label((WIDTH / 2, EDGE / 2), title, "middle", 16.0))
+    shapes.append(Label((WIDTH / 2, HEIGHT - 14), "instances solved", "middle"))
+    shapes.append(Label((18, HEIGHT / 2), "seconds each", "middle", turned=True))
     for power in range(first, last + 1):
         at = y(10.0**power)
-        parts.append(f'<line x1="{EDGE}" y1="{at:.1f}" x2="{right}" y2="{at:.1f}" stroke="#ddd"/>')
-        parts.append(_text(EDGE - 8, at + 4, f"{10.0**power:g}", "end"))
-    parts += [_text(x(count), bottom + 20, str(count), "middle") for count in range(0, len(results) + 1, step)]
-    parts.append(
-        f'<rect x="{EDGE}" y="{EDGE}" width="{right - EDGE}" height="{bottom - EDGE}" fill="none" stroke="#888"/>'
-    )
+        shapes.append(Path(((EDGE, at), (right, at)), "#dddddd"))
+        shapes.append(Label((EDGE - 8, at + 4), f"{10.0**power:g}", "end"))
+    shapes += [Label((x(count), bottom + 20), str(count), "middle") for count in range(0, len(results) + 1, step)]
+    corners = (EDGE, EDGE), (right, EDGE), (right, bottom), (EDGE, bottom), (EDGE, EDGE)
+    shapes.append(Path(corners, "#888888"))
     for i, (name, seconds) in enumerate(curves.items()):
-        points = [(x(k), y(value)) for k, value in enumerate(seconds, 1)]
-        path = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{COLOURS[name]}" stroke-width="1.5"/>')
-        if len(points) <= 200:  # more of them would be a band
-            parts += [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.5" fill="{COLOURS[name]}"/>' for a, b in points]
+        points = tuple((x(k), y(value)) for k, value in enumerate(seconds, 1))
+        if len(points) > 1:
+            shapes.append(Path(points, COLOURS[name], 1.5))
+        if len(points) <= MOST_DOTS:
+            shapes += [Dot(point, 2.5, COLOURS[name]) for point in points]
         legend = EDGE + 18 + 18 * i
-        parts.append(f'<circle cx="{EDGE + 16}" cy="{legend - 4}" r="4" fill="{COLOURS[name]}"/>')
-        parts.append(_text(EDGE + 28, legend, f"{name} {len(seconds)}", "start"))
-    return "\n".join([*parts, "</svg>", ""])
+        shapes.append(Dot((EDGE + 16, legend - 4), 4, COLOURS[name]))
+        shapes.append(Label((EDGE + 28, legend), f"{name} {len(seconds)}"))
+    return drawing
 
 
 def page(listing: InstanceList, results: Sequence[Result]) -> str:
@@ -96,7 +96,7 @@ td:nth-child(n+4), th:nth-child(n+4) {{ text-align: right }}
 </style>
 <h1>{title}</h1>
 <p>{summary.solved} of {summary.instances} solved: {counts}. PAR2 {summary.par2:.3g} s{mean}{reused}.</p>
-{svg(listing.benchmark, results)}
+{plot(listing.benchmark, results).svg()}
 <table>
 <tr><th>model<th>property<th>verdict<th>seconds<th>leaves<th>reused
 {rows}
@@ -127,7 +127,3 @@ def _step(count: int) -> int:
     while 10 * power * 10 < count:
         power *= 10
     return next(step for step in (power, 2 * power, 5 * power, 10 * power) if count <= 10 * step)
-
-
-def _text(x: float, y: float, text: str, anchor: str, more: str = "") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {more}>{text}</text>'

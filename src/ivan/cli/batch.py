@@ -59,7 +59,10 @@ if TYPE_CHECKING:
 @click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit's XML here.")
 @click.option("--json", "report", metavar="FILE|-", help="Write a report for programs.")
 @click.option(
-    "--plot", type=click.Path(path_type=Path), metavar="FILE.svg|html", help="Draw a cactus plot; html has all rows."
+    "--plot",
+    type=click.Path(path_type=Path),
+    metavar="FILE.svg|png|html",
+    help="Draw a cactus plot; html has all rows.",
 )
 @click.option(
     "--threads",
@@ -123,7 +126,7 @@ def batch(
     from ivan.batch.cactus import FORMATS
 
     if plot is not None and plot.suffix not in FORMATS:
-        raise click.UsageError(f"--plot {plot}: only {' and '.join(FORMATS)} can be drawn")
+        raise click.UsageError(f"--plot {plot}: only {', '.join(FORMATS)} can be drawn")
     for target in (out, junit, plot, Path(report) if report not in (None, "-") else None):
         if target is not None:
             check_target(target)

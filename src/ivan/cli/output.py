@@ -58,7 +58,7 @@ def check_target(path: Path) -> None:
         raise InputError(f"{path}: cannot be written: permission denied", hint=_HINT)
 
 
-def write_file(path: Path, text: str) -> None:
+def write_file(path: Path, content: str | bytes) -> None:
     """To a temporary name first: whoever reads the file finds all of it or nothing. Pipes and devices get it directly.
 
     Raises:
@@ -66,17 +66,24 @@ def write_file(path: Path, text: str) -> None:
     """
     try:
         if _special(path):
-            path.write_text(text, **_PLAIN)
+            _write(path, content)
             return
         path = path.resolve()  # a link stays a link
         partial = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            partial.write_text(text, **_PLAIN)
+            _write(partial, content)
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}", hint=_HINT) from error
+
+
+def _write(path: Path, content: str | bytes) -> None:
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        path.write_text(content, **_PLAIN)
 
 
 def _special(path: Path) -> bool:
