@@ -21,6 +21,7 @@ from ivan.bounds.replay import Replayed, replay, walk
 from ivan.bounds.replay import run as replay_run
 from ivan.bounds.replay.walk import Walk
 from ivan.deadline import Deadline, OutOfTime
+from ivan.partner import Partner
 from ivan.problem import Problem
 from ivan.proof import Proof
 
@@ -149,7 +150,7 @@ def test_a_counterexample_of_either_ends_the_replay(where):
 
     def listen(corner: Array, case: Array) -> bool:
         # what the other process says it has found is tried once more here
-        return bool(absorbed) if where == "there" and os.getpid() == parent else where == "here" or not absorbed
+        return where == "here" or os.getpid() != parent or any(hit is not None for hit in absorbed)
 
     def absorbing(self: Walk, found: Any) -> None:
         absorbed.append(found.hit)
@@ -157,12 +158,13 @@ def test_a_counterexample_of_either_ends_the_replay(where):
 
     with shared() as started, pytest.MonkeyPatch.context() as patch:
         patch.setattr(Walk, "_absorb", absorbing)
+        patch.setattr(Partner, "stop", lambda self: None)  # it goes through all of its part, however slow it is
         result = replay(problem, proof, on_failure=listen)
     assert result.stopped
     assert not result.complete
     if where == "there":
         assert started
-        assert absorbed[0] is not None
+        assert absorbed[-1] is not None
 
 
 def test_the_deadline_ends_both():
