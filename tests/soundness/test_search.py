@@ -357,7 +357,8 @@ def test_what_a_root_loses_when_it_is_refined_is_searched_again():
     assert_true(problem, result, np.random.default_rng(0))
 
 
-def test_a_search_that_is_done_when_its_time_runs_out_is_done():
+def test_a_search_that_is_done_when_its_time_runs_out_is_done(monkeypatch):
+    monkeypatch.setattr(loop, "ATTACK_SHARE", 0.0)  # attacks go by the clock
     rng = np.random.default_rng(4)
     problem = hard_problem(rng, dense(rng, (3, 8, 8, 2)), radius=0.5, gap=0.1, boxes=2)
     done = next(n for n in range(2000) if search(problem, by_units=False, checks=n).verdict is Verdict.UNSAT)
