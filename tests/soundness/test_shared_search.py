@@ -188,26 +188,34 @@ def test_a_shared_search_cut_short_leaves_an_open_proof_that_a_seed_goes_on_from
 
 
 class Parents(Deadline):
-    """Passes for this process when another one has been started, and never for that one."""
+    """Passes for this process some checks after another one has been started, and never for that one."""
 
-    def __init__(self, started: list[int]) -> None:
+    def __init__(self, started: list[int], checks: int) -> None:
         super().__init__()
-        self._parent, self._started = os.getpid(), started
+        self._parent, self._started, self._checks = os.getpid(), started, checks
 
     def check(self) -> None:
         if self._started and os.getpid() == self._parent:
-            raise OutOfTime
+            self._checks -= 1
+            if self._checks < 0:
+                raise OutOfTime
 
 
+@pytest.mark.parametrize("checks", [0, 1, 2, 3, 5])
 @pytest.mark.parametrize("by_units", [False, True])
-def test_what_the_partner_has_found_by_the_deadline_is_kept(by_units):
+def test_what_the_partner_has_found_by_the_deadline_is_kept_and_nothing_else_counts_as_done(by_units, checks):
+    """Not the batch that this process was in the middle of, either, when nothing else is left."""
     rng = np.random.default_rng(4)
     problem = shareable(rng, by_units=by_units, gap=0.03)
     with shared() as started, pytest.MonkeyPatch.context() as patch:
         patch.setattr(Rounds, "next", lambda self: 600.0)  # until all of its part is done
         patch.setattr(Partner, "stop", lambda self: None)
         lonely = Search(
-            problem, deployed(problem.network), Seed.fresh(problem), deadline=Parents(started), by_units=by_units
+            problem,
+            deployed(problem.network),
+            Seed.fresh(problem),
+            deadline=Parents(started, checks),
+            by_units=by_units,
         )
         before: list[int] = []
         patch.setattr(loop, "absorb", partial(absorbed, before))

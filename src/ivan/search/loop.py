@@ -224,10 +224,14 @@ class Search:
             return
         found: Findings | None = None
         self._processes = 2
+        out_of_time = (
+            True  # until the loop below comes to its end; what the other process has found is kept all the same
+        )
         try:
-            with parallel.alone(), suppress(OutOfTime):  # what the other process has found is kept all the same
+            with parallel.alone(), suppress(OutOfTime):
                 while self._going and not partner.ready and time.monotonic() < until:
                     self._step()
+                out_of_time = False
             if work.candidates.witness is None:
                 partner.stop()
                 found = partner.findings(self._deadline)
@@ -239,6 +243,8 @@ class Search:
             self._processes = 1
         if found is not None:
             absorb(work, found.moved(len(work.tree), (before, len(work.refinements))))
+        if out_of_time:  # in the middle of a batch, which is neither open nor closed now
+            raise OutOfTime
 
     def _apart(self, frontier: Frontier, until: float, stop: Callable[[], bool]) -> Findings:
         """The other process's part of a round."""

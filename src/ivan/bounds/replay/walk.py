@@ -230,10 +230,14 @@ class Walk:
             self._sharing = False
             self._stack += theirs
             return
+        out_of_time = (
+            True  # until the loop below comes to its end; what the other process has found is kept all the same
+        )
         try:
-            with parallel.alone(), suppress(OutOfTime):  # what the other process has found is kept all the same
+            with parallel.alone(), suppress(OutOfTime):
                 while self._going and not partner.ready:
                     self._step()
+                out_of_time = False
             if self.stopped:
                 return
             partner.stop()
@@ -245,6 +249,8 @@ class Walk:
             self._stack += theirs
         else:
             self._absorb(found)
+        if out_of_time:
+            raise OutOfTime
 
     def _apart(self, theirs: list[_Part], stop: Callable[[], bool]) -> _Found:
         """The other process's part of a round."""
