@@ -81,7 +81,7 @@ def lowered(rng: Rng, network: Network, *, share: float = 0.5, by: float = 3.0) 
     layers = []
     for layer in network.layers:
         shift = np.where(rng.random(layer.size) < share, -by, 0.0)
-        affine = layer.affine.plus_constant(shift) if layer.activation.split_points else layer.affine
+        affine = layer.affine.plus_constant(shift) if layer.activation.splittable else layer.affine
         layers.append(Layer(affine, layer.activation, layer.name))
     return Network(tuple(layers), network.input_shape, network.output, network.name, network.precision)
 
@@ -220,7 +220,7 @@ def hard_problem(
 
 def sizes_of(network: Network) -> list[int]:
     """Units of every layer, 0 where it cannot be split."""
-    return [layer.size if layer.activation.split_points else 0 for layer in network.layers]
+    return [layer.affine.size if layer.activation.splittable else 0 for layer in network.layers]
 
 
 def points(rng: Rng, lower: Array, upper: Array, count: int = 400) -> Array:

@@ -67,7 +67,7 @@ def random_tree(
     """
     network = problem.network
     builder = TreeBuilder(SpecTree.roots(len(problem.regions)))
-    splittable = [k for k, layer in enumerate(network.layers) if layer.activation.split_points]
+    splittable = [k for k, layer in enumerate(network.layers) if layer.activation.splittable]
     for _ in range(splits):
         tree = builder.snapshot()
         leaf = int(rng.choice(tree.leaves))
@@ -130,7 +130,7 @@ def random_refinements(rng: Rng, problem: Problem, nodes: NDArray[np.int64]) -> 
 
     Stable units are among them, and nodes with bounds or with slopes only.
     """
-    layers = [(k + 1, layer.size) for k, layer in enumerate(problem.network.layers) if layer.activation.split_points]
+    layers = [(k + 1, layer.size) for k, layer in enumerate(problem.network.layers) if layer.activation.splittable]
     units = [(k, unit) for k, size in layers for unit in range(size)]
     bounds = [(k, unit, side) for k, unit in units for side in Side]
     tables: dict[str, list[tuple[int, ...]]] = {"support": [], "bounds": []}

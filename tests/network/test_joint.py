@@ -20,7 +20,9 @@ class Clipped(Relu):
     """min(max(z, 0), 1), between two constants: an activation whose differences nobody has described."""
 
     name = "Clipped"
-    split_points: tuple[float, ...] = (0.0, 1.0)
+
+    def linear(self, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+        return (upper <= 0.0) | (lower >= 1.0) | ((lower >= 0.0) & (upper <= 1.0))
 
     def value(self, z: np.ndarray) -> np.ndarray:
         return np.clip(z, 0.0, 1.0)

@@ -35,7 +35,7 @@ class Enclosure:
         lower: (B, inputs) the boxes.
         upper: (B, inputs).
         empty: (B,) True where the domain was found to hold no point.
-        unstable: per layer, (B, n_k) True where a split point of the activation lies strictly inside the bounds.
+        unstable: per layer, (B, n_k) True where the activation is not known to be linear between the bounds.
         intervals: per layer, (B, n_k) rigorous bounds of the pre-activations.
         lines: per layer, lines around the activation on those bounds; upper intercepts are inflated to absorb the
             rounding of summing them.
@@ -92,7 +92,7 @@ def enclose(network: Network, domains: Domains, *, refresh: bool = True, deadlin
     """
 
     def tighten(result: Enclosure, affine: Affine, k: int, low: Array, high: Array) -> tuple[Array, Array]:
-        needed = any(source > 0 for source, _ in affine.terms) and network.layers[k].activation.split_points
+        needed = any(source > 0 for source, _ in affine.terms) and network.layers[k].activation.splittable
         return _tightened(result, affine, k, low, high, deadline) if needed else (low, high)
 
     return walk(network, domains, tighten if refresh else None, deadline)
@@ -180,11 +180,8 @@ def inflated(lines: Lines) -> Lines:
 
 
 def unstable_units(activation: Activation, low: Array, high: Array) -> NDArray[np.bool_]:
-    """Where a split point of the activation lies strictly inside the bounds."""
-    inside = np.zeros(low.shape, bool)
-    for point in activation.split_points:
-        inside |= (low < point) & (high > point)
-    return inside
+    """Where the activation is not known to be linear between the bounds."""
+    return ~activation.linear(low, high)
 
 
 def _tightened(

@@ -219,7 +219,7 @@ def _through(activation: Activation, low: Form, high: Form, lower: Array, upper:
     if not activation.increasing:
         least, most = activation.interval(lower.T, upper.T)
         return _constant(least, low.columns.shape), _constant(most, low.columns.shape)
-    linear = _linear_between(activation, lower.T, upper.T)
+    linear = activation.linear(lower.T, upper.T)
 
     def lines(form: Form) -> Lines:
         # where the unit is known to be on one piece, the line is that piece, wherever the form goes
@@ -233,16 +233,6 @@ def _through(activation: Activation, low: Form, high: Form, lower: Array, upper:
         _scaled(low, below.lower_slope, intercept, -1.0),
         _scaled(high, above.upper_slope, above.upper_intercept, 1.0),
     )
-
-
-def _linear_between(activation: Activation, lower: Array, upper: Array) -> NDArray[np.bool_]:
-    """Where a piecewise linear activation is known to be linear."""
-    if not activation.split_points:
-        return np.zeros(lower.shape, bool)
-    linear = np.ones(lower.shape, bool)
-    for point in activation.split_points:
-        linear &= (lower >= point) | (upper <= point)
-    return linear
 
 
 def _constant(value: Array, shape: tuple[int, ...]) -> Array:

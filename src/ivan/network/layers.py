@@ -27,7 +27,7 @@ class Layer:
     """z = affine(sources), h = activation(z).
 
     Attributes:
-        affine: the pre-activation, over earlier layers.
+        affine: the pre-activation, over earlier layers: all first operands, then all second ones if any.
         activation: applied entry by entry.
         name: where it stands in the file, for messages.
     """
@@ -38,8 +38,8 @@ class Layer:
 
     @property
     def size(self) -> int:
-        """Number of neurons."""
-        return self.affine.size
+        """Number of values; the pre-activation has as many numbers for each operand."""
+        return self.affine.size // self.activation.arity
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +63,8 @@ class Network:
     def __post_init__(self) -> None:
         for k, layer in enumerate(self.layers, 1):
             self._check(layer.affine, k, layer.name or f"layer {k}")
+            if layer.affine.size % layer.activation.arity:
+                raise ValueError(f"{layer.name or f'layer {k}'} has an operand without its partner")
         self._check(self.output, len(self.layers) + 1, "output")
 
     def _check(self, affine: Affine, position: int, name: str) -> None:

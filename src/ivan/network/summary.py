@@ -72,7 +72,7 @@ def summarise(model: Model) -> Summary:
     stored = [tensor for tensor in proto.graph.initializer if tensor.name in used]
     stored += [a.t for node in nodes if node.op_type == "Constant" for a in node.attribute if a.name == "value"]
     layers = [
-        _layer(number, layer.name, layer.affine, layer.activation.name, splittable=bool(layer.activation.split_points))
+        _layer(number, layer.name, layer.affine, layer.activation.name, splittable=layer.activation.splittable)
         for number, layer in enumerate(model.network.layers, 1)
     ]
     ports = ", ".join(port.name for port in model.outputs)

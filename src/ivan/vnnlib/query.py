@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeAlias
 
 from ivan.digest import digest
 from ivan.errors import PropertyError
+from ivan.vnnlib.declarations import DeclaredNetwork
 from ivan.vnnlib.formula import And, Atom, Formula, Number, Variable, assignment, holds, inequality, normal_form
 
 NORMAL_FORM = 1
@@ -76,6 +77,9 @@ class Query:
         path: the file, or `<text>`.
         formula: all assertions, conjoined.
         size: characters of the text, for lists.
+        networks: what VNN-LIB 2.0 declares; none for 1.0, which speaks of one network with inputs X and outputs Y.
+        products: the monomials of degree two and more that stand in atoms, each the ascending keys of its factors; in
+            atoms and rows, monomial m stands as output `outputs + m`.
     """
 
     version: int
@@ -84,6 +88,8 @@ class Query:
     path: str
     formula: Formula
     size: int = 0
+    networks: tuple[DeclaredNetwork, ...] = ()
+    products: tuple[tuple[int, ...], ...] = ()
 
     def conjunctions(self, limit: int = LIMIT) -> Iterator[Conjunction]:
         """The disjunctive normal form, in the order of the text; conjunctions that are certainly empty are left out.

@@ -21,7 +21,7 @@ def check_fit(problem: Problem, proof: Proof) -> None:
         ProofError: saying where it does not fit.
     """
     network = problem.network
-    sizes = [layer.size if layer.activation.split_points else 0 for layer in network.layers]
+    sizes = [layer.affine.size if layer.activation.splittable else 0 for layer in network.layers]
     proof.tree.check(len(problem.regions), network.inputs, sizes)
     proof.certificates.check(len(proof.tree), problem.rows_of_case)
     proof.refinements.check(proof.tree, sizes)

@@ -1,10 +1,11 @@
 """Activations: what each computes and how it is enclosed by two lines on an interval."""
 
-from ivan.network.activations.base import Activation, Lines
+from ivan.network.activations.base import Activation, Curve, Lines, operands
 from ivan.network.activations.identity import Identity
+from ivan.network.activations.product import Product
 from ivan.network.activations.relu import Relu
 
-ACTIVATIONS: dict[str, Activation] = {a.name: a for a in (Identity(), Relu())}
+ACTIVATIONS: dict[str, Activation] = {a.name: a for a in (Identity(), Relu(), Product())}
 """Every activation by name."""
 
-__all__ = ["ACTIVATIONS", "Activation", "Identity", "Lines", "Relu"]
+__all__ = ["ACTIVATIONS", "Activation", "Curve", "Identity", "Lines", "Product", "Relu", "operands"]

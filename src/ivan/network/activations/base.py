@@ -15,12 +15,18 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Lines:
-    """Two lines around an activation on l <= z <= u, entry by entry.
+    """Two lines around an activation on l <= z <= u, entry by entry; planes where it has two operands.
 
-        lower_slope z + lower_intercept  <=  act(z)  <=  upper_slope z + upper_intercept
+        lower_slope . z + lower_intercept  <=  act(z)  <=  upper_slope . z + upper_intercept
 
     The intercepts absorb every rounding, also that of multiplying a slope by a coefficient: the lines remain valid when
     a slope is off by two units in its last place. A lower intercept of None is zero everywhere.
+
+    Attributes:
+        lower_slope: (..., arity n), one for each operand.
+        lower_intercept: (..., n).
+        upper_slope: (..., arity n).
+        upper_intercept: (..., n).
     """
 
     lower_slope: Array
@@ -30,31 +36,78 @@ class Lines:
 
 
 class Activation(Protocol):
-    """An activation: stateless, entry by entry, on arrays of any shape."""
+    """An activation: stateless, entry by entry; n values of arity * n numbers.
+
+    The last axis of every array holds the operands one after the other: first those of all n values that come first,
+    then, where the arity is 2, those that come second. All other axes are free.
+    """
 
     @property
     def name(self) -> str:
         """Its name in messages, tables and digests."""
 
     @property
-    def split_points(self) -> tuple[float, ...]:
-        """Where its pieces meet; empty when it is affine, or smooth."""
+    def arity(self) -> int:
+        """How many operands each value has: 1 or 2."""
+
+    @property
+    def sloped(self) -> bool:
+        """Whether any slope from 0 to 1 makes a lower line, so that slopes are worth choosing."""
+
+    @property
+    def splittable(self) -> bool:
+        """Whether closer bounds on an operand can make closer lines: for all but affine activations."""
 
     @property
     def increasing(self) -> bool:
-        """Whether a greater z never makes act(z) less."""
+        """Whether a greater operand never makes the value less."""
 
     def value(self, z: Array) -> Array:
-        """act(z)."""
+        """act(z): (..., arity n) -> (..., n)."""
 
     def derivative(self, z: Array) -> Array:
-        """act'(z), or an element of the subdifferential: what an attack follows."""
+        """By each operand, (..., arity n); an element of the subdifferential, or what an attack may follow instead."""
 
     def interval(self, lower: Array, upper: Array) -> tuple[Array, Array]:
-        """Rigorous bounds on act over [lower, upper]."""
+        """Rigorous bounds (..., n) on act over [lower, upper]."""
 
     def lines(self, lower: Array, upper: Array, slopes: Array | None = None) -> Lines:
-        """Rigorous lines on [lower, upper]; `slopes` chooses among the valid lower lines where there is a choice."""
+        """Rigorous lines on [lower, upper]; `slopes` chooses among the valid lower lines where it is `sloped`."""
+
+    def linear(self, lower: Array, upper: Array) -> NDArray[np.bool_]:
+        """(..., arity n): where act is linear in the operand as far as is known, so that closer bounds on it gain nothing."""
+
+    def cuts(self, lower: Array, upper: Array) -> Array:
+        """(..., arity n): where to split the interval of each operand, strictly inside; NaN where that gains nothing."""
 
     def describe(self) -> Digestible:
         """What digests are taken over."""
+
+
+class Curve:
+    """What activations have in common unless they say otherwise: nowhere linear, and of one operand."""
+
+    name = ""
+    arity = 1
+    sloped = False
+    splittable = True
+    increasing = False
+
+    def linear(self, lower: Array, upper: Array) -> NDArray[np.bool_]:
+        """Only where the interval is a point."""
+        return np.asarray(lower >= upper)
+
+    def cuts(self, lower: Array, upper: Array) -> Array:
+        """In the middle."""
+        middle: Array = 0.5 * lower + 0.5 * upper
+        return np.where((lower < middle) & (middle < upper), middle, np.nan)
+
+    def describe(self) -> Digestible:
+        """Its name."""
+        return self.name
+
+
+def operands(z: Array) -> tuple[Array, Array]:
+    """The first and the second operands in the last axis: (..., 2 n) -> (..., n) each; views."""
+    n = z.shape[-1] // 2
+    return z[..., :n], z[..., n:]

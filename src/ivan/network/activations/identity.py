@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ivan.digest import Digestible
 from ivan.network.activations.base import Array, Lines
@@ -12,7 +13,9 @@ class Identity:
     """act(z) = z."""
 
     name = "Identity"
-    split_points: tuple[float, ...] = ()
+    arity = 1
+    sloped = False
+    splittable = False
     increasing = True
 
     def value(self, z: Array) -> Array:
@@ -32,6 +35,16 @@ class Identity:
         del upper, slopes
         one, zero = np.ones_like(lower), np.zeros_like(lower)
         return Lines(one, None, one, zero)
+
+    def linear(self, lower: Array, upper: Array) -> NDArray[np.bool_]:
+        """Everywhere."""
+        del upper
+        return np.ones(lower.shape, bool)
+
+    def cuts(self, lower: Array, upper: Array) -> Array:
+        """Nowhere."""
+        del upper
+        return np.full(lower.shape, np.nan)
 
     def describe(self) -> Digestible:
         """Its name."""

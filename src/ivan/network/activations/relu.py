@@ -12,6 +12,7 @@ most that times max(-l, u).
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ivan.digest import Digestible
 from ivan.network.activations.base import Array, Lines
@@ -23,7 +24,9 @@ class Relu:
     """act(z) = max(z, 0)."""
 
     name = "Relu"
-    split_points: tuple[float, ...] = (0.0,)
+    arity = 1
+    sloped = True
+    splittable = True
     increasing = True
 
     def value(self, z: Array) -> Array:
@@ -49,6 +52,14 @@ class Relu:
         intercept = np.where(unstable, needed * (1.0 + 8.0 * _ULP) + 4.0 * _ULP * reach, 0.0)
         alpha = (upper > -lower).astype(np.float64) if slopes is None else np.clip(slopes, 0.0, 1.0)
         return Lines(np.where(unstable, alpha, active), None, s, intercept)
+
+    def linear(self, lower: Array, upper: Array) -> NDArray[np.bool_]:
+        """Where zero is not strictly inside."""
+        return np.asarray((lower >= 0.0) | (upper <= 0.0))
+
+    def cuts(self, lower: Array, upper: Array) -> Array:
+        """At zero."""
+        return np.where(self.linear(lower, upper), np.nan, 0.0)
 
     def describe(self) -> Digestible:
         """Its name."""

@@ -44,6 +44,12 @@ class Node:
         self.layers.append(Layer(value.affine, activation, self.name))
         return Expression(Affine.of(len(self.layers), value.size), value.shape, value.dtype)
 
+    def combine(self, first: Expression, second: Expression, activation: Activation) -> Expression:
+        """The values of an activation of two operands of one shape, entry by entry, as a new layer."""
+        affine = Affine.concatenated([first.affine, second.affine])
+        self.layers.append(Layer(affine, activation, self.name))
+        return Expression(Affine.of(len(self.layers), first.size), first.shape, first.dtype)
+
     def relu(self, value: Expression) -> Expression:
         """max(value, 0)."""
         return self.activate(value, _RELU)
