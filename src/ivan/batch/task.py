@@ -8,7 +8,6 @@ import time
 from functools import partial
 from typing import Any, Protocol
 
-from ivan.answer import assignment
 from ivan.bounds.parallel import cores
 from ivan.deadline import Deadline
 from ivan.errors import IvanError
@@ -97,7 +96,7 @@ class Reporter(Listener):
         self._say(
             "answered",
             verdict=outcome.verdict.value,
-            counterexample=None if outcome.witness is None else assignment(outcome.witness),
+            counterexample=outcome.counterexample,
             solve_seconds=outcome.solve_seconds,
             domains=int(outcome.statistics.domains),
             leaves=outcome.leaves,

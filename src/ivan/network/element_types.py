@@ -26,12 +26,15 @@ def is_integer(kind: str) -> bool:
     return kind in INTEGERS
 
 
+def whole_range(kind: str) -> tuple[int, int]:
+    """Least and greatest integer of an integer type."""
+    return (0, 1) if kind == "bool" else (int(np.iinfo(kind).min), int(np.iinfo(kind).max))
+
+
 def integer_range(kind: str) -> tuple[int, int]:
-    """Least and greatest integer of an integer type that is reckoned with."""
-    if kind == "bool":
-        return 0, 1
-    info = np.iinfo(kind)
-    return max(int(info.min), -MOST_EXACT), min(int(info.max), MOST_EXACT)
+    """Least and greatest integer of an integer type that an input takes here."""
+    least, most = whole_range(kind)
+    return max(least, -MOST_EXACT), min(most, MOST_EXACT)
 
 
 def rounded(x: Array, kind: str) -> Array:

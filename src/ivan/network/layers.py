@@ -16,7 +16,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ivan.digest import digest
+from ivan.digest import Digestible, digest
 from ivan.network.activations import Activation
 from ivan.network.affine import Affine
 from ivan.network.element_types import rounded
@@ -117,8 +117,9 @@ class Network:
     def digest(self) -> str:
         """Names the function: SHA-256 over the normal form with its numbers."""
         parts = [[layer.activation.describe(), layer.affine.describe()] for layer in self.layers]
-        types = [[kind, count] for kind, count in self.types]  # of most networks none, which leaves no trace
-        return digest("network 1", self.inputs, parts, self.output.describe(), self.precision, *filter(None, [types]))
+        types: list[Digestible] = [[kind, count] for kind, count in self.types]
+        last = [types] if types else []  # most networks have none, which leaves no trace
+        return digest("network 1", self.inputs, parts, self.output.describe(), self.precision, *last)
 
     @cached_property
     def architecture_digest(self) -> str:

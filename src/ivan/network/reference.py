@@ -150,15 +150,18 @@ class Deployed(Protocol):
         """(n,) inputs -> (m,) outputs."""
 
 
-def self_check(network: Network, runtime: Deployed, lower: Array, upper: Array, rng: np.random.Generator) -> None:
+def self_check(
+    network: Network, runtime: Deployed, lower: Array, upper: Array, rng: np.random.Generator, *, behind: int = 0
+) -> None:
     """Compares a network with its deployed model at the centre of a box and at two random points.
 
     Args:
-        network: as it was read; outputs behind those of the deployed model are not compared.
+        network: as it was read.
         runtime: the same model in onnxruntime.
         lower: (n,), finite.
         upper: (n,), finite.
         rng: chooses the points.
+        behind: outputs of the network, its last ones, that the deployed model does not have.
 
     Raises:
         ModelError: when they differ by more than rounding explains.
@@ -166,7 +169,7 @@ def self_check(network: Network, runtime: Deployed, lower: Array, upper: Array, 
     shares = np.concatenate([np.full((1, len(lower)), 0.5), rng.random((2, len(lower)))])
     points = runtime.rounded(lower + shares * (upper - lower))
     actual = np.stack([runtime.run(point) for point in points])
-    expected = network(points)
+    expected = network(points)[:, : network.outputs - behind]
     if actual.shape != expected.shape:
         raise _misread(network, f"{expected.shape[1]} outputs instead of {actual.shape[1]}")
     if not np.all(np.isfinite(actual)):
