@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ivan.cli.output import check_target, write_file
+from ivan.cli.output import check_target, make_folder, write_file
 from ivan.cli.parameters import FILE, FOLDER, knob_option, no_nan, quiet_option
 from ivan.cli.verify import LAST_WORD
 from ivan.errors import InputError
@@ -161,10 +161,7 @@ def write_scripts(folder: str, requirement: str, keep_going: bool, force: bool, 
       IVAN=ivan bash vnncomp_scripts/run_instance.sh v1 acasxu model.onnx property.vnnlib results.txt 116
     """
     place = Path(folder)
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{place}: cannot be made: {error.strerror}", hint="name a folder") from error
+    make_folder(place)
     there = [name for name in SCRIPTS if (place / name).exists()]
     if there and not force:
         raise InputError(f"{place}: {', '.join(there)} there already", hint="--force replaces what is there")
