@@ -3,9 +3,9 @@
     onnx/net.onnx,vnnlib/prop_1.vnnlib,116
 
 Paths start from the list's folder. A query about several networks has a list of named paths in place of the model,
-`"[('f', 'onnx/f.onnx'), ('g', 'onnx/g.onnx')]"`. A row of names may come first, in any order and among others (`onnx` or `model`,
-`vnnlib` or `property`, `timeout`); blank lines and lines that begin with `#` mean nothing. Whether the files are there
-is not looked at here: a file that is missing costs its instance, not the batch.
+`"[('f', 'onnx/f.onnx'), ('g', 'onnx/g.onnx')]"`. A row of names may come first, in any order and among others (`onnx`
+or `model`, `vnnlib` or `property`, `timeout`); blank lines and lines that begin with `#` mean nothing. Whether files
+are there is not looked at here: one that is missing costs its instance, not the batch.
 """
 
 from __future__ import annotations

@@ -31,8 +31,9 @@ def verify_instance(task: dict[str, Any], say: Say) -> None:
     """Verifies an instance and tells what becomes of it.
 
     Args:
-        task: `model` (a path, or paths by name), `query`, `timeout`, `store`, `fresh` and `options`, as `ivan.verification.verify` takes them;
-            `jobs`, how many instances share the processors; `number`, which every event repeats.
+        task: `model` (a path, or paths by name), `query`, `timeout`, `store`, `fresh` and `options`, as
+            `ivan.verification.verify` takes them; `jobs`, how many instances share the processors; `number`, which
+            every event repeats.
         say: sends an event.
     """
     say = partial(say, number=task["number"])

@@ -63,7 +63,7 @@ CAPABILITIES: dict[str, tuple[str, Callable[[], list[str]]]] = {
 
 @click.command("supports")
 @click.pass_context
-def supports(context: click.Context, **asked: bool) -> None:
+def supports(context: click.Context, /, **asked: bool) -> None:
     """Say what can be verified, a value a line, as section 5.4 of the VNN-LIB 2.0 standard has it.
 
     `ivan capabilities` is the same command.

@@ -242,9 +242,9 @@ _VERSION = re.compile(rb"\A(?:\s|;[^\n]*\n)*\(\s*vnnlib-version\s*<(\d+)")
 def _dialect(query: str) -> int:
     """Major version of VNN-LIB that a query says it is of, wherever its reading was interrupted."""
     try:
-        with open(query, "rb") as file:
+        with Path(query).open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
-        with gzip.open(query) if packed else open(query, "rb") as stream:
+        with gzip.open(query) if packed else Path(query).open("rb") as stream:
             said = _VERSION.match(stream.read(1 << 16))
     except (OSError, EOFError, zlib.error):
         return 1
