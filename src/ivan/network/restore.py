@@ -32,7 +32,7 @@ def restored(later: Network, numbers: Sequence[Array], digest: str) -> Network |
         for layer in later.layers:
             affine = _affine(layer.affine, left, sizes)
             layers.append(Layer(affine, layer.activation, layer.name))
-            sizes.append(affine.size)
+            sizes.append(layers[-1].size)
         output = _affine(later.output, left, sizes)
         network = Network(tuple(layers), later.input_shape, output, later.name, later.precision, later.types)
     except ValueError:
