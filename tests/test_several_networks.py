@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
+from onnx import TensorProto, numpy_helper
 from tests.declared import asked, box, equal, network, tensor
-from tests.models import dense
+from tests.models import Graph, dense
+from tests.network.test_inputs import with_inputs
 
 import ivan
 from ivan.answer import tensors
@@ -87,7 +88,7 @@ def test_a_counterexample_in_the_store_is_confirmed_by_both_models(folder):
 def test_an_answer_implies_weaker_ones_about_the_same_inputs_alone(folder):
     assert ivan.verify(MODELS, apart(0.05), store="proofs.db", timeout=60).verdict is Verdict.UNSAT
     weaker = ivan.verify(MODELS, apart(0.06), store="proofs.db", timeout=60)
-    assert weaker.verdict is Verdict.UNSAT
+    assert (weaker.verdict, weaker.base_use) == (Verdict.UNSAT, Use.IMPLICATION)
     # over other inputs it is another question, whatever it says of outputs
     other = ivan.verify(MODELS, apart(0.06, equal(0, 4) + equal(1, 3) + equal(2, 5)), store="proofs.db", timeout=60)
     assert other.base_use not in (Use.ANSWER, Use.IMPLICATION)
@@ -112,3 +113,25 @@ def test_tensors_are_cut_in_the_order_of_the_declarations():
         assert read.dtype == ("int8" if one.element == "int8" else "float64")
         assert read.shape == one.shape
         np.testing.assert_array_equal(read.ravel(), one.values)
+
+
+def test_an_answer_about_integers_is_none_about_reals(folder):
+    """relu(x - 1.5) + relu(1.5 - x) is below 0.4 between the integers alone."""
+    g = Graph()
+    x = g.node("Cast", "x", to=TensorProto.FLOAT)
+    sides = [g.node("Relu", g.node("Sub", *pair)) for pair in ((x, np.float32([1.5])), (np.float32([1.5]), x))]
+    data = with_inputs(g.model({"x": [1]}, [g.node("Add", *sides)]), {"x": (TensorProto.INT8, [1])})
+    (folder / "int.onnx").write_bytes(data)
+
+    def verdict(element: str, low: float, high: float) -> ivan.Outcome:
+        declared = network("n", [tensor("X", 1, element=element)], [tensor("Y", 1)])
+        region = f"(assert (>= X_0 {low})) (assert (<= X_0 {high})) (assert (<= Y_0 0.4))"
+        return ivan.verify("int.onnx", asked([declared], region), store="proofs.db", timeout=20)
+
+    assert verdict("int8", 1.2, 1.8).verdict is Verdict.UNSAT  # there is no integer
+    real = verdict("real", 1.2, 1.8)
+    assert real.verdict is Verdict.UNKNOWN
+    assert real.base_use is None
+    assert verdict("int8", 1.2, 1.8).exact
+    smaller = verdict("real", 1.3, 1.7)
+    assert (smaller.verdict, smaller.base_use) == (Verdict.UNKNOWN, None)

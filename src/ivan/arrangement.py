@@ -88,9 +88,14 @@ def same_terms(query: Query, other: Query) -> bool:
     """Do the inputs, outputs and products of two queries about one arranged network mean the same?"""
     return (
         (query.inputs, query.outputs, query.products) == (other.inputs, other.outputs, other.products)
-        and elements(query) == elements(other)
+        and _integers(query) == _integers(other)
         and np.array_equal(distinct_inputs(query), distinct_inputs(other))
     )
+
+
+def _integers(query: Query) -> list[tuple[int, str]]:
+    """The inputs that are declared integers."""
+    return [(i, kind) for i, kind in enumerate(elements(query)) if kind in INTEGERS]
 
 
 def distinct_inputs(query: Query) -> Index:

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.arrangement import arranged, elements, named_input
+from ivan.digest import digest
 from ivan.errors import MismatchError, PropertyError
 from ivan.network.combine import Part
 from ivan.network.element_types import integer_range, is_integer, whole_range
@@ -104,6 +105,12 @@ class Problem:
     regions: tuple[Region, ...]
     cases: tuple[Case, ...]
     place: Index
+
+    @cached_property
+    def asked(self) -> str:
+        """Names what is asked: the query's digest, and where it declares integers, which alone count, also these."""
+        kinds = [kind if is_integer(kind) else "" for kind in elements(self.query)]
+        return digest("integers", self.query.digest, kinds) if any(kinds) else self.query.digest
 
     def outputs_of(self, x: Sequence[Fraction], y: Sequence[Fraction]) -> list[Fraction]:
         """The network's outputs exactly, where the query's are y at the network's inputs x: y and then the products."""

@@ -158,7 +158,7 @@ class _Verification:
                         location, self._deployment.file_digest, self._problem, self._deadline, self._listener.warned
                     )
                     self._outcome.network_digest = self._problem.network.digest
-                    self._outcome.property_digest = self._query.digest
+                    self._outcome.property_digest = self._problem.asked
             if base is not None and sum(network.equal_to is None for network in self._query.networks) > 1:
                 raise InputError(
                     f"{self._query.path}: no version of several networks can be named as a base",

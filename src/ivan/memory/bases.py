@@ -69,7 +69,7 @@ class Bases:
 
     def __init__(self, store: ProofStore, problem: Problem, warn: Warn) -> None:
         self._store, self._problem, self._warn = store, problem, warn
-        self._network, self._property = problem.network.digest, problem.query.digest
+        self._network, self._property = problem.network.digest, problem.asked
 
     def own(self) -> Base | None:
         """This very question's stored proof, finished or interrupted."""

@@ -37,7 +37,7 @@ def implying(store: ProofStore, problem: Problem, warn: Warn) -> NamedRun | None
         return None
     query, relation = problem.query, kin(problem)
     found = []
-    for named in store.proofs_of_others(query.digest, network=problem.network.digest, limit=RELATIVES):
+    for named in store.proofs_of_others(problem.asked, network=problem.network.digest, limit=RELATIVES):
         around = stored_hull(named.asked, problem.network.inputs)
         if around is not None and (around[0] <= box[0]).all() and (around[1] >= box[1]).all() and trusted(named.run):
             found.append(named)

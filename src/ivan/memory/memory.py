@@ -204,7 +204,7 @@ class Memory:
             inputs=self._problem.network.inputs,
             kin=kin(self._problem),
             hull=hull_bytes(hull(self._problem)),
-            query=encode_query(query),
+            query=_text(self._problem),
         )
         found = None
         if witness is not None:
@@ -236,10 +236,16 @@ class Memory:
 
     @property
     def _property(self) -> str:
-        return self._problem.query.digest
+        return self._problem.asked
 
     def _guarded(self, action: Callable[[], T]) -> T | None:
         return guarded(self._warn, action)
+
+
+def _text(problem: Problem) -> bytes | None:
+    """The query for other questions to be compared with; a text says nothing of integers and products."""
+    plain = problem.asked == problem.query.digest and not problem.query.products
+    return encode_query(problem.query) if plain else None
 
 
 def _record(proof: Proof) -> ProofRecord:
