@@ -84,6 +84,19 @@ def test_every_integer_type_runs_as_the_real_numbers_that_it_holds(kind, tmp_pat
     np.testing.assert_array_equal(rounded(np.array([low - 5.0, 0.4, high + 5.0]), kind), [low, 0, high])
 
 
+@pytest.mark.parametrize("kind", [TensorProto.INT32, TensorProto.INT64])
+def test_sums_of_wide_integers_are_those_of_the_real_numbers(kind, tmp_path):
+    g = Graph(opset=14)
+    dtype = helper.tensor_dtype_to_np_dtype(kind)
+    total = g.node("Sub", g.node("Mul", "x", np.array([3, -2], dtype)), np.array([7, 5], dtype))
+    rectified = g.node("Cast", g.node("Relu", total), to=TensorProto.FLOAT)
+    proto = onnx.load_from_string(g.model({"x": [2]}, [rectified, total], kind))
+    proto.graph.output[0].type.tensor_type.elem_type = TensorProto.FLOAT
+    model = read(proto.SerializeToString(), tmp_path)
+    assert [port.dtype for port in model.outputs] == ["float32", np.dtype(dtype).name]
+    agrees(model)
+
+
 def test_the_types_of_inputs_belong_to_what_a_digest_names(tmp_path):
     networks = []
     for kind in (TensorProto.FLOAT, TensorProto.INT8, TensorProto.INT16):

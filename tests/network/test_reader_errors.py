@@ -271,11 +271,22 @@ def test_a_range_that_never_ends_is_refused(tmp_path):
     assert "a range in steps of zero" in refused(data, tmp_path)
 
 
-@pytest.mark.parametrize("operator", ["Add", "Sub", "Mul", "Div"])
-def test_arithmetic_that_may_leave_the_integers_type_is_refused(operator, tmp_path):
+@pytest.mark.parametrize(
+    ("operator", "kind"),
+    [("Add", np.int8), ("Sub", np.uint32), ("Mul", np.int16), ("Div", np.int64), ("Mean", np.int32)],
+)
+def test_arithmetic_that_leaves_the_integers_type_is_refused(operator, kind, tmp_path):
     g = Graph()
-    data = g.model({"x": [1, 2]}, [g.node(operator, "x", np.int8([2, 3]))], TensorProto.INT8)
-    assert f"{operator} of integers that depend on the input" in refused(data, tmp_path, UnsupportedOperatorError)
+    number = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
+    data = g.model({"x": [1, 2]}, [g.node(operator, "x", np.array([2, 3], kind))], number)
+    words = f"{operator} of integers that depend on the input ({np.dtype(kind).name})"
+    assert words in refused(data, tmp_path, UnsupportedOperatorError)
+
+
+def test_integers_that_no_double_holds_are_refused(tmp_path):
+    g = Graph()
+    data = g.model({"x": [1]}, [g.node("Add", "x", np.int64([2**53 + 1]))], TensorProto.INT64)
+    assert "Add of integers beyond 2^53" in refused(data, tmp_path, UnsupportedOperatorError)
 
 
 @pytest.mark.parametrize("kind", sorted(ALL))

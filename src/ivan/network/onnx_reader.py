@@ -22,7 +22,7 @@ import numpy as np
 
 from ivan.errors import MismatchError, ModelError, UnsupportedOperatorError
 from ivan.network.affine import Affine
-from ivan.network.element_types import FLOATS, INTEGERS, coarser
+from ivan.network.element_types import FLOATS, INTEGERS, MOST_EXACT, coarser
 from ivan.network.layers import Layer, Network
 from ivan.network.linear import Selection
 from ivan.network.onnx_file import (
@@ -50,12 +50,15 @@ _LONG = 100
 """And more than this are too many to evaluate inside one another even for a single use."""
 
 _ON_INTEGERS = frozenset(
-    {"Cast", "Concat", "DepthToSpace", "Dropout", "Expand", "Flatten", "Gather", "Identity", "Max", "Min", "Pad",
-     "Relu", "Reshape", "Shape", "Size", "Slice", "SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze",
-     "Where"}
+    {"And", "Cast", "Clip", "Concat", "DepthToSpace", "Dropout", "Equal", "Expand", "Flatten", "Gather", "Greater",
+     "GreaterOrEqual", "Identity", "Less", "LessOrEqual", "Max", "Min", "Not", "Or", "Pad", "ReduceMax", "ReduceMin",
+     "Relu", "Reshape", "Shape", "Sign", "Size", "Slice", "SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose",
+     "Unsqueeze", "Where", "Xor"}
 )  # fmt: skip
-"""Operators whose result on integers is the one on the real numbers that they are: sums and products may overflow, and
-a quotient is cut off."""
+"""Operators whose result on integers is the one on the real numbers that they are."""
+
+_ON_WIDE_INTEGERS = frozenset({"Abs", "Add", "Gemm", "MatMul", "Mul", "Neg", "ReduceSum", "Sub", "Sum"})
+"""Likewise on int32 and int64, whose overflow is as far away as that of a float; a quotient is cut off on all."""
 
 _INFINITE = frozenset({"Clip", "Cast", "Identity"})
 """Operators whose constant operands may be infinite: the limits of a Clip, and what they pass through."""
@@ -258,8 +261,7 @@ class _Reader:
         if any(tensor in self.unknown for tensor in proto.input):
             return
         try:
-            if kind not in _ON_INTEGERS and any(isinstance(v, Expression) and v.dtype.kind in "iub" for v in inputs):
-                raise node.unsupported("of integers that depend on the input")
+            _check_integers(node, inputs)
             attributes = {a.name: attribute_value(a) for a in proto.attribute}
             _check_call(operator, node, len(inputs), attributes)
             results = _call(operator, node, inputs, attributes)
@@ -318,6 +320,18 @@ class _Reader:
     def _described(self, usage: str, nodes: list[str]) -> str:
         others = f" and {len(nodes) - 1} more" if len(nodes) > 1 else ""
         return f"{usage} (node {nodes[0]!r}{others}, opset {self.opset})"
+
+
+def _check_integers(node: Node, inputs: Sequence[Value | None]) -> None:
+    """Raises where an operator does to integers what it does not do to real numbers."""
+    kinds = {value.dtype.name for value in inputs if isinstance(value, Expression) and value.dtype.kind in "iub"}
+    if not kinds or node.operator in _ON_INTEGERS:
+        return
+    if node.operator not in _ON_WIDE_INTEGERS or not kinds <= {"int32", "int64"}:
+        raise node.unsupported(f"of integers that depend on the input ({', '.join(sorted(kinds))})")
+    for value in inputs:
+        if value is not None and not isinstance(value, Expression) and np.any(np.abs(value) > MOST_EXACT):
+            raise node.unsupported("of integers beyond 2^53")
 
 
 def _check_call(operator: Any, node: Node, inputs: int, attributes: dict[str, Any]) -> None:
