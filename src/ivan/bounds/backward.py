@@ -72,8 +72,8 @@ class Advice:
     """Slopes and multipliers per row; None: the activation's rule and no multipliers.
 
     Attributes:
-        slopes: per layer, (R, n_k) lower slopes in [0, 1].
-        multipliers: per layer, (R, n_k) signed multipliers.
+        slopes: per layer, (R, n_k) lower slopes in [0, 1]; only an activation that is `sloped` has a use for them.
+        multipliers: per layer, (R, m_k) signed multipliers, one for each number of the pre-activation.
     """
 
     slopes: list[Array | None] = field(default_factory=list)
@@ -134,24 +134,47 @@ def most_readers(maps: Iterable[Affine]) -> int:
     return max(counts.values(), default=0)
 
 
-def rounding_of(affine: Affine, reach: Sequence[Array], fan_out: int) -> Array:
-    """(B, size): what a unit of |coefficient| behind the map can lose by rounding on its way through it."""
+def rounding_of(affine: Affine, reach: Sequence[Array], fan_out: int, arithmetic: float = 0.0) -> Array:
+    """(B, size): what a unit of |coefficient| behind the map can lose by rounding on its way through it.
+
+    Args:
+        affine: the map.
+        reach: per source, (B, n) max |h|.
+        fan_out: most maps that read one source, see `consumers`.
+        arithmetic: unit roundoff of the arithmetic that the bounds speak of; 0 for the real numbers'.
+    """
     total, terms = np.zeros((len(reach[0]), affine.size)), 0
     with np.errstate(over="ignore", invalid="ignore"):
         for source, linear in affine.terms:
             total += linear.absolute().apply(reach[source])
             terms = max(terms, linear.terms)
-    return rounding_from(affine, total, terms, fan_out)
+    return rounding_from(affine, total, terms, fan_out, arithmetic)
 
 
-def rounding_from(affine: Affine, total: Array, terms: int, fan_out: int) -> Array:
+def rounding_from(affine: Affine, total: Array, terms: int, fan_out: int, arithmetic: float = 0.0) -> Array:
     """The same where `total`, the sum over sources of |L| reach, is known: (B, size)."""
     # a coefficient is a sum of `terms` products per map, and of one such sum per consumer of its source;
     # the constant gains a dot product over all units
     through = gamma(terms + len(affine.terms) + fan_out + 2) * (1.0 + 2.0 * gamma(terms))
     at_once = gamma(affine.size + 4) * np.abs(affine.constant) + 1.01 * affine.constant_error
     with np.errstate(over="ignore"):
+        if arithmetic:
+            return through * total + at_once + deployed(affine, total, terms, arithmetic)
         return through * total + at_once
+
+
+def deployed(affine: Affine, total: Array, terms: int, arithmetic: float) -> Array:
+    """(B, size): how far the map's numbers may be from exact where a model computes them, in whatever order it sums.
+
+    Args:
+        affine: the map.
+        total: (B, size) sum over sources of |L| reach.
+        terms: most products that are summed into one number.
+        arithmetic: unit roundoff.
+    """
+    steps = (terms + affine.width + len(affine.constants) + 2) * arithmetic
+    share = steps / (1.0 - steps) if steps < 0.5 else np.inf
+    return 1.01 * share * (total + affine.constant_reach) + 2.0**-126 * (terms + 2)
 
 
 def sweep(enclosure: Enclosure, rows: Rows, advice: Advice | None = None) -> Forms:
@@ -173,6 +196,12 @@ def sweep(enclosure: Enclosure, rows: Rows, advice: Advice | None = None) -> For
     def dot(a: Array, table: Array) -> Array:
         return np.asarray(a @ table[0] if len(table) == 1 else np.einsum("rj,rj->r", a, table))
 
+    def gained(a: Array, intercept: Array) -> Array:
+        total = dot(a, intercept)
+        if np.isnan(total).any():  # a line without an end (a pole) costs only the rows that read it
+            total = np.where(a == 0.0, 0.0, a * intercept).sum(axis=1)
+        return total
+
     with np.errstate(over="ignore", invalid="ignore"):
         for k in range(len(enclosure.network.layers), 0, -1):
             a = coefficients.pop(k, None)
@@ -181,15 +210,18 @@ def sweep(enclosure: Enclosure, rows: Rows, advice: Advice | None = None) -> For
             layer = enclosure.network.layers[k - 1]
             if not isinstance(layer.activation, Identity):
                 lines = enclosure.lines[k - 1]
-                slope = advice.slopes[k - 1] if advice is not None and advice.slopes else None
+                advised = advice is not None and advice.slopes and layer.activation.sloped
+                slope = advice.slopes[k - 1] if advice is not None and advised else None
                 lower_slope = of(lines.lower_slope)
                 if slope is not None:
                     lower_slope = np.where(of(enclosure.unstable[k - 1]), np.clip(slope, 0.0, 1.0), lower_slope)
                 negative = np.minimum(a, 0.0)
                 a = np.subtract(a, negative)
-                constant = constant + dot(negative, of(lines.upper_intercept))
+                constant = constant + gained(negative, of(lines.upper_intercept))
                 if lines.lower_intercept is not None:
-                    constant = constant + dot(a, of(lines.lower_intercept))
+                    constant = constant + gained(a, of(lines.lower_intercept))
+                if layer.activation.arity > 1:
+                    a, negative = (np.tile(part, (1, layer.activation.arity)) for part in (a, negative))
                 # in every place one of the two is zero, so the sum rounds nothing
                 a *= lower_slope
                 negative *= of(lines.upper_slope)
@@ -202,7 +234,7 @@ def sweep(enclosure: Enclosure, rows: Rows, advice: Advice | None = None) -> For
                 # q l - p u with m = q - p is m times whichever bound is used
                 product = np.where(multiplier == 0.0, 0.0, multiplier * used)
                 constant = constant + product.sum(axis=1)
-                error = error + gamma(layer.size + 2) * np.abs(product).sum(axis=1)
+                error = error + gamma(layer.affine.size + 2) * np.abs(product).sum(axis=1)
             constant, error = through(layer.affine, a, of(enclosure.rounding[k - 1]), coefficients, constant, error)
         slopes = coefficients.get(0)
         if slopes is None:
@@ -346,7 +378,7 @@ def in_chunks(task: Callable[[slice], T], network: Network, count: int, owner: I
 
 
 def _widest(network: Network) -> int:
-    return max(network.inputs, network.outputs, *(layer.size for layer in network.layers), 1)
+    return max(network.inputs, network.outputs, *(layer.affine.size for layer in network.layers), 1)
 
 
 def _chunks(count: int, network: Network, owner: Index | None = None) -> list[slice]:
@@ -357,7 +389,7 @@ def _chunks(count: int, network: Network, owner: Index | None = None) -> list[sl
     Where every domain has many rows, side by side, slices end where the owner changes: a chunk of one domain needs no
     copies of its tables.
     """
-    widest = max(network.inputs // 4, network.outputs, *(layer.size for layer in network.layers), 1)
+    widest = max(network.inputs // 4, network.outputs, *(layer.affine.size for layer in network.layers), 1)
     size = max(FEWEST_ROWS, CHUNK // widest)
     if count > 64 * threads() and _widest(network) >= WIDE:
         size = min(size, -(-count // threads()))

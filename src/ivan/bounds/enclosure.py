@@ -25,21 +25,30 @@ from ivan.network.layers import Network
 
 Array = NDArray[np.float64]
 
+CURVES = 64.0
+"""Units in the last place by which a deployed curve may be off; runtimes approximate exp and its kin, none of them
+promises how well."""
+
+UNDERFLOWN = 2.0**-126
+"""And what is lost where a runtime flushes subnormal float32 to zero."""
+
 
 @dataclass
 class Enclosure:
     """Everything a backward pass needs to know about B domains.
+
+    Layer k has n_k values and m_k numbers in its pre-activation, as many for each operand of its activation.
 
     Attributes:
         network: the network.
         lower: (B, inputs) the boxes.
         upper: (B, inputs).
         empty: (B,) True where the domain was found to hold no point.
-        unstable: per layer, (B, n_k) True where the activation is not known to be linear between the bounds.
-        intervals: per layer, (B, n_k) rigorous bounds of the pre-activations.
+        unstable: per layer, (B, m_k) True where the activation is not known to be linear between the bounds.
+        intervals: per layer, (B, m_k) rigorous bounds of the pre-activations.
         lines: per layer, lines around the activation on those bounds; upper intercepts are inflated to absorb the
             rounding of summing them.
-        rounding: per affine map (layers, then the output), (B, n_k): what one unit of |coefficient| on each
+        rounding: per affine map (layers, then the output), (B, m_k): what one unit of |coefficient| on each
             pre-activation can lose by rounding on its way through the affine map.
         reach: per source (input first, outputs last), (B, n): max |h|.
         split: per layer, where units are split on the path.
@@ -75,7 +84,7 @@ class Enclosure:
 
 
 Tighten = Callable[["Enclosure", Affine, int, Array, Array], tuple[Array, Array]]
-"""Takes bounds (B, n_k) of layer k (0-based), with all bounds below it known, and returns better ones."""
+"""Takes bounds (B, m_k) of layer k (0-based), with all bounds below it known, and returns better ones."""
 
 
 def enclose(network: Network, domains: Domains, *, refresh: bool = True, deadline: Deadline = NEVER) -> Enclosure:
@@ -109,7 +118,9 @@ def walk(network: Network, domains: Domains, tighten: Tighten | None, deadline: 
     values = [(domains.lower, domains.upper)]
     for k, layer in enumerate(network.layers):
         deadline.check()
-        low, high, rounding = affine_interval(layer.affine, values, result.reach, backward.consumers(network))
+        low, high, rounding = affine_interval(
+            layer.affine, values, result.reach, backward.consumers(network), network.arithmetic
+        )
         if domains.known is not None:
             low, high = np.maximum(low, domains.known[k][0]), np.minimum(high, domains.known[k][1])
         result.rounding.append(rounding)
@@ -120,8 +131,7 @@ def walk(network: Network, domains: Domains, tighten: Tighten | None, deadline: 
             # An empty domain is closed as such; give it harmless bounds so that its rows disturb no one.
             result.empty |= crossed
             low, high = np.minimum(low, high), np.maximum(low, high)
-        _append(result, k, low, high)
-        values.append(layer.activation.interval(low, high))
+        values.append(_append(result, k, low, high))
         result.reach.append(magnitude(*values[-1]))
     return _with_outputs(result, values)
 
@@ -139,22 +149,25 @@ def from_known(network: Network, domains: Domains) -> Enclosure:
         if crossed.any():
             result.empty |= crossed
             low, high = np.minimum(low, high), np.maximum(low, high)
-        _append(result, k, low, high)
-        result.rounding.append(backward.rounding_of(layer.affine, result.reach, backward.consumers(network)))
-        values.append(layer.activation.interval(low, high))
+        rounding = backward.rounding_of(layer.affine, result.reach, backward.consumers(network), network.arithmetic)
+        result.rounding.append(rounding)
+        values.append(_append(result, k, low, high))
         result.reach.append(magnitude(*values[-1]))
     return _with_outputs(result, values)
 
 
 def _with_outputs(result: Enclosure, values: list[tuple[Array, Array]]) -> Enclosure:
     network = result.network
-    low, high, rounding = affine_interval(network.output, values, result.reach, backward.consumers(network))
+    low, high, rounding = affine_interval(
+        network.output, values, result.reach, backward.consumers(network), network.arithmetic
+    )
     result.rounding.append(rounding)
     result.reach.append(magnitude(low, high))
     return result
 
 
-def _append(result: Enclosure, k: int, low: Array, high: Array) -> None:
+def _append(result: Enclosure, k: int, low: Array, high: Array) -> tuple[Array, Array]:
+    """Notes a layer's bounds; returns those of its values."""
     layer = result.network.layers[k]
     # Beyond LARGEST the rounding analysis no longer holds: an infinite bound makes every claim fail.
     wild = ~(magnitude(low, high) <= LARGEST)
@@ -162,9 +175,20 @@ def _append(result: Enclosure, k: int, low: Array, high: Array) -> None:
         low, high = np.where(wild, -np.inf, low), np.where(wild, np.inf, high)
     result.intervals.append((low, high))
     result.unstable.append(unstable_units(layer.activation, low, high))
+    lines, values = enclosed(layer.activation, low, high, result.network.arithmetic)
+    result.lines.append(inflated(lines))
+    return values
+
+
+def enclosed(activation: Activation, low: Array, high: Array, arithmetic: float) -> tuple[Lines, tuple[Array, Array]]:
+    """Lines around an activation and bounds of its values, as computed in an arithmetic of this unit roundoff."""
     with np.errstate(over="ignore", invalid="ignore"):
-        lines = inflated(layer.activation.lines(low, high))
-    result.lines.append(lines)
+        lines, (least, most) = activation.lines(low, high), activation.interval(low, high)
+        if arithmetic and not activation.exact:
+            error = CURVES * arithmetic * magnitude(least, most) + UNDERFLOWN
+            least, most = np.nextafter(least - error, -np.inf), np.nextafter(most + error, np.inf)
+            lines = lines.apart(error)
+    return lines, (least, most)
 
 
 def inflated(lines: Lines) -> Lines:

@@ -142,7 +142,7 @@ def _bounded(
     def advice(rows: Index, known: Enclosure, cone: Cone | None) -> Advice:
         slopes: list[Array | None] = [None] * len(known.network.layers)
         for j, (units, values) in enumerate(zip(table.support, table.slopes, strict=True)):
-            if not len(units):
+            if not len(units) or not known.network.layers[j].activation.sloped:
                 continue
             wide = slopes[j] = known.lines[j].lower_slope[owner[rows]]
             if cone is None:

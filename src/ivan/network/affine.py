@@ -80,6 +80,16 @@ class Affine:
         error.setflags(write=False)
         return error
 
+    @cached_property
+    def constant_reach(self) -> Array:
+        """(size,): sum of the absolute values that the constant part is summed up from."""
+        total = np.zeros(self.size)
+        for linear, vector in self.constants:
+            part = np.abs(vector)
+            total = total + (part if linear is None else linear.absolute().apply(part[None, :])[0])
+        total.setflags(write=False)
+        return total
+
     @property
     def width(self) -> int:
         """Number of maps and constants; what decides whether it is cheaper to name it as a layer."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ivan.digest import digest
 from ivan.network.activations import Activation
@@ -52,6 +53,8 @@ class Network:
         output: the outputs, flattened and concatenated in the file's order.
         name: the file's name, for messages.
         precision: numpy name of the arithmetic the deployed model uses, `float32` or `float64`.
+        arithmetic: unit roundoff of the arithmetic that bounds speak of; 0 for that of the real numbers. It is part of
+            what is asked of a network, not of the network, and in no digest.
     """
 
     layers: tuple[Layer, ...]
@@ -59,6 +62,7 @@ class Network:
     output: Affine
     name: str = ""
     precision: str = "float32"
+    arithmetic: float = 0.0
 
     def __post_init__(self) -> None:
         for k, layer in enumerate(self.layers, 1):
@@ -83,6 +87,11 @@ class Network:
     def outputs(self) -> int:
         """Number of outputs."""
         return self.output.size
+
+    def operands(self, layer: int, units: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Of values of a layer (1-based): the numbers of its pre-activation that they are computed from."""
+        at = self.layers[layer - 1]
+        return np.concatenate([units + operand * at.size for operand in range(at.activation.arity)])
 
     def size(self, source: int) -> int:
         """Number of values of a layer; of the input for 0."""

@@ -232,7 +232,7 @@ def from_certificates(enclosure: Enclosure, owner: Index, certificates: Certific
         multipliers = result.multipliers[k]
         if multipliers is not None:
             tables.append((certificates.multipliers, multipliers))
-        place = np.full(enclosure.network.layers[k].size, -1)
+        place = np.full(enclosure.network.layers[k].affine.size, -1)
         place[units] = np.arange(len(units))
         for table, values in tables:
             unit = table["unit"]

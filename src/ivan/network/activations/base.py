@@ -34,6 +34,16 @@ class Lines:
     upper_slope: Array
     upper_intercept: Array
 
+    def apart(self, by: Array) -> Lines:
+        """The lines moved apart by so much (..., n)."""
+        lower = -by if self.lower_intercept is None else self.lower_intercept - by
+        return Lines(
+            self.lower_slope,
+            np.nextafter(lower, -np.inf),
+            self.upper_slope,
+            np.nextafter(self.upper_intercept + by, np.inf),
+        )
+
 
 class Activation(Protocol):
     """An activation: stateless, entry by entry; n values of arity * n numbers.
@@ -59,6 +69,10 @@ class Activation(Protocol):
         """Whether closer bounds on an operand can make closer lines: for all but affine activations."""
 
     @property
+    def exact(self) -> bool:
+        """Whether any machine computes it without error from an operand that it holds."""
+
+    @property
     def increasing(self) -> bool:
         """Whether a greater operand never makes the value less."""
 
@@ -75,10 +89,10 @@ class Activation(Protocol):
         """Rigorous lines on [lower, upper]; `slopes` chooses among the valid lower lines where it is `sloped`."""
 
     def linear(self, lower: Array, upper: Array) -> NDArray[np.bool_]:
-        """(..., arity n): where act is linear in the operand as far as is known, so that closer bounds on it gain nothing."""
+        """(..., arity n): where act is known to be linear in the operand: closer bounds on it gain nothing."""
 
     def cuts(self, lower: Array, upper: Array) -> Array:
-        """(..., arity n): where to split the interval of each operand, strictly inside; NaN where that gains nothing."""
+        """(..., arity n): where to split the interval of each operand, strictly inside; NaN where nothing is gained."""
 
     def describe(self) -> Digestible:
         """What digests are taken over."""
@@ -91,6 +105,7 @@ class Curve:
     arity = 1
     sloped = False
     splittable = True
+    exact = False
     increasing = False
 
     def linear(self, lower: Array, upper: Array) -> NDArray[np.bool_]:

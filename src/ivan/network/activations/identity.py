@@ -16,6 +16,7 @@ class Identity:
     arity = 1
     sloped = False
     splittable = False
+    exact = True
     increasing = True
 
     def value(self, z: Array) -> Array:

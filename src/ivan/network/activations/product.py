@@ -28,7 +28,8 @@ class Product(Curve):
     def value(self, z: Array) -> Array:
         """The product."""
         x, y = operands(z)
-        return x * y
+        result: Array = x * y
+        return result
 
     def derivative(self, z: Array) -> Array:
         """By each operand: the other one."""
@@ -60,7 +61,8 @@ class Product(Curve):
             reach_x, reach_y = np.maximum(np.abs(a), np.abs(b)), np.maximum(np.abs(c), np.abs(d))
 
             def slack(x: Array, y: Array) -> Array:
-                return 4.0 * _ULP * (np.abs(x) * reach_x + np.abs(y) * reach_y + np.abs(x * y)) + 1e-300
+                size: Array = np.abs(x) * reach_x + np.abs(y) * reach_y + np.abs(x * y)
+                return 4.0 * _ULP * size + 1e-300
 
             low = -(x_low * y_low) - slack(x_low, y_low)
             high = -(x_high * y_high) + slack(x_high, y_high)

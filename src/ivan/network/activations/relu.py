@@ -27,6 +27,7 @@ class Relu:
     arity = 1
     sloped = True
     splittable = True
+    exact = True
     increasing = True
 
     def value(self, z: Array) -> Array:
