@@ -110,11 +110,12 @@ EXACT: dict[str, Callable[[Rng], Network]] = {"dense": dense, "residual": residu
 CURVED: dict[str, Callable[[Rng], Network]] = {"products": products}
 """Networks with activations that have no slopes to choose, or two operands."""
 
-NETWORKS: dict[str, Callable[[Rng], Network]] = (
-    EXACT
-    | CURVED
-    | {f"onnx {name}": (lambda rng, build=build: from_onnx(build(rng))) for name, build in models.ALL.items()}
-)
+PIECEWISE: dict[str, Callable[[Rng], Network]] = EXACT | {
+    f"onnx {name}": (lambda rng, build=build: from_onnx(build(rng))) for name, build in models.ALL.items()
+}
+"""Networks of ReLUs alone."""
+
+NETWORKS = PIECEWISE | CURVED
 
 
 def perturbed(rng: Rng, network: Network, share: float) -> Network:
