@@ -124,6 +124,7 @@ def walk(network: Network, domains: Domains, tighten: Tighten | None, deadline: 
         if domains.known is not None:
             low, high = np.maximum(low, domains.known[k][0]), np.minimum(high, domains.known[k][1])
         result.rounding.append(rounding)
+        low, high = _copied(result, layer.affine, low, high)
         if tighten is not None:
             low, high = tighten(result, layer.affine, k, low, high)
         crossed = np.any(low > high, axis=1)
@@ -144,7 +145,7 @@ def from_known(network: Network, domains: Domains) -> Enclosure:
     result.reach.append(magnitude(domains.lower, domains.upper))
     values = [(domains.lower, domains.upper)]
     for k, layer in enumerate(network.layers):
-        low, high = domains.known[k]
+        low, high = _copied(result, layer.affine, *domains.known[k])
         crossed = np.any(low > high, axis=1)
         if crossed.any():
             result.empty |= crossed
@@ -154,6 +155,17 @@ def from_known(network: Network, domains: Domains) -> Enclosure:
         values.append(_append(result, k, low, high))
         result.reach.append(magnitude(*values[-1]))
     return _with_outputs(result, values)
+
+
+def _copied(result: Enclosure, affine: Affine, low: Array, high: Array) -> tuple[Array, Array]:
+    """The bounds intersected with what is known, under other numbers, of what they bound."""
+    if affine.copies:
+        low, high = low.copy(), high.copy()
+    for copy in affine.copies:
+        least, most = result.intervals[copy.layer - 1]
+        low[:, copy.at] = np.maximum(low[:, copy.at], least[:, copy.of])
+        high[:, copy.at] = np.minimum(high[:, copy.at], most[:, copy.of])
+    return low, high
 
 
 def _with_outputs(result: Enclosure, values: list[tuple[Array, Array]]) -> Enclosure:
@@ -217,6 +229,8 @@ def _tightened(
     """
     activation = result.network.layers[k].activation
     unstable = unstable_units(activation, low, high) & ~result.empty[:, None]
+    for copy in affine.copies:
+        unstable[:, copy.at] = False  # where they are computed, they were bounded
     owner, unit = np.nonzero(unstable)
     if not len(owner):
         return low, high
