@@ -1,9 +1,9 @@
 """In which form a question about two networks of one architecture is searched: side by side, or one as differences.
 
-What both have in common cancels where the second is carried as differences (network/carry.py), and relaxations of both
-by themselves are not so coupled and cheaper where they differ by more than a region's size matters. Both are bounded on
-boxes of the size that a search works with; a box whose bounds are g times as loose must shrink g^(1/p) times along every
-axis to be proved (bounding.py). No clock is asked: the form decides what a proof is stored under.
+What both have in common cancels where the second is carried as differences (network/carry.py). Side by side a box is
+cheaper, and bounds are as close where the networks differ much. Both are tried on boxes of the size that a search works
+with; a box whose bounds are g times as loose must shrink g^(1/p) times along every axis to be proved (bounding.py). No
+clock is asked: the form decides what a proof is stored under.
 """
 
 from __future__ import annotations
