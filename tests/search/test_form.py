@@ -25,11 +25,3 @@ def test_networks_that_are_nearly_the_same_are_carried():
 
 def test_networks_that_share_nothing_are_searched_side_by_side():
     assert not carrying_pays(question(side_by_side, 3.0), question(carried, 3.0))
-
-
-def test_a_question_without_rows_needs_no_choice():
-    network = dense(np.random.default_rng(0))
-    both = [
-        problem_of(build(network, network), Box(-np.ones(3), np.ones(3), [[]])) for build in (side_by_side, carried)
-    ]
-    assert not carrying_pays(*both)
