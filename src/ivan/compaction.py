@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from ivan.bounds import parallel
 from ivan.bounds.replay import check_fit
 from ivan.deadline import Deadline
+from ivan.deployment import deploy
 from ivan.errors import InputError, StoreError
 from ivan.incremental.compact import compact
 from ivan.memory import Memory
 from ivan.memory.stored import Warn
-from ivan.network.onnx_reader import read_model
-from ivan.problem import build_problem
 from ivan.vnnlib import read_query
 
 if TYPE_CHECKING:
@@ -52,9 +51,9 @@ def compact_stored(store: ProofStore, model: str, query: str, deadline: Deadline
         StoreError: the store cannot be written.
         ProofError: the proof does not fit the problem.
     """
-    read = read_model(model)
-    problem = build_problem(read_query(query), read.network)
-    memory = Memory(store, read, problem, warn)
+    deployment = deploy(read_query(query), model)
+    problem = deployment.problem
+    memory = Memory(store, deployment.file_digest, problem, warn)
     base = memory.own()
     if base is None or not base.proof.complete:
         raise InputError(

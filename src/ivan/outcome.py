@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from ivan.answer import Tensor, assignment
 from ivan.proof import Proof, Witness
 from ivan.search import Statistics
 from ivan.verdict import Verdict
@@ -36,6 +37,7 @@ class Outcome:
         verdict: the answer.
         witness: the counterexample of `sat`.
         proof: of `unsat`; the open tree of a run that was cut off; None when the answer came from a stored run.
+        tensors: the counterexample as the query's tensors; of VNN-LIB 1.0 none.
         vnnlib_version: major version of the dialect the question was asked in.
         network_digest: names the network.
         property_digest: names the property.
@@ -59,6 +61,7 @@ class Outcome:
     verdict: Verdict
     witness: Witness | None = None
     proof: Proof | None = None
+    tensors: tuple[Tensor, ...] = ()
     vnnlib_version: int = 1
     network_digest: str = ""
     property_digest: str = ""
@@ -77,6 +80,11 @@ class Outcome:
     compact_seconds: float = 0.0
     seconds: float = 0.0
     run: int | None = None
+
+    @property
+    def counterexample(self) -> str | None:
+        """The counterexample as it is printed."""
+        return None if self.witness is None else assignment(self.witness, self.tensors)
 
     @property
     def exact(self) -> bool:

@@ -16,15 +16,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ivan.arrangement import arranged, elements, named_input
 from ivan.errors import MismatchError, PropertyError
+from ivan.network.combine import Part
+from ivan.network.element_types import integer_range, is_integer, whole_range
 from ivan.network.layers import Network
 from ivan.vnnlib import Conjunction, Query, Row
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,16 +91,24 @@ class Problem:
     """One network and the cases that must be shown empty.
 
     Attributes:
-        network: the network.
+        network: the network; of a query about several networks all of them as one, over distinct inputs. Behind its
+            outputs stand the query's products.
         query: what was asked.
         regions: the distinct boxes.
-        cases: every conjunction of the query that is not empty by itself.
+        cases: every conjunction of the query that is not empty by itself; its rows speak of the network's inputs.
+        place: (query.inputs,) which input of the network each of the query's inputs is.
     """
 
     network: Network
     query: Query
     regions: tuple[Region, ...]
     cases: tuple[Case, ...]
+    place: Index
+
+    def outputs_of(self, x: Sequence[Fraction], y: Sequence[Fraction]) -> list[Fraction]:
+        """The network's outputs exactly, where the query's are y at the network's inputs x: y and then the products."""
+        factors = ([x[self.place[key]] if key >= 0 else y[~key] for key in keys] for keys in self.query.products)
+        return [*y, *(math.prod(values, start=Fraction(1)) for values in factors)]
 
     @cached_property
     def cases_of(self) -> tuple[tuple[int, ...], ...]:
@@ -124,45 +137,121 @@ MOST_CASES = 100_000
 """Conjunctions that a query may expand to."""
 
 
-def build_problem(query: Query, network: Network) -> Problem:
+def build_problem(query: Query, network: Network, place: Index | None = None) -> Problem:
     """Puts a query and a network together.
+
+    Args:
+        query: what is asked; about several networks only with `place`.
+        network: the network, or `arranged`.
+        place: (query.inputs,) which input of an arranged network each of the query's inputs is.
 
     Raises:
         MismatchError: the numbers of inputs or outputs differ.
         PropertyError: an input is unbounded, or the Boolean structure is too large.
     """
-    for count, has, what in (
-        (query.inputs, network.inputs, "input"),
-        (query.outputs, network.outputs, "output"),
-    ):
-        if count != has:
-            raise MismatchError(
-                f"{query.path} declares {count} {what}{'' if count == 1 else 's'}, {network.name} has {has}",
-                hint="is this the property of another model?",
-            )
-    precision = np.dtype(network.precision)
+    if place is None:
+        for count, has, what in (
+            (query.inputs, network.inputs, "input"),
+            (query.outputs, network.outputs, "output"),
+        ):
+            if count != has:
+                raise MismatchError(
+                    f"{query.path} declares {count} {what}{'' if count == 1 else 's'}, {network.name} has {has}",
+                    hint="is this the property of another model?",
+                )
+        network, place = arranged(query, [Part(network, np.arange(network.inputs))])
     regions: list[Region] = []
     known: dict[bytes, int] = {}
-    boxes: dict[tuple[int, int], tuple[Conjunction, int]] = {}  # the conjunction keeps the identified tuples alive
+    boxes: dict[tuple[int, int], tuple[Conjunction, int | None]] = {}  # the conjunction keeps the tuples alive
     cases: list[Case] = []
+    terms = _Terms(query, network, place)
     for conjunction in query.conjunctions(MOST_CASES):
         if conjunction.empty:
             continue
         identity = (id(conjunction.lower), id(conjunction.upper))
         if identity not in boxes:
-            region = _region(conjunction, query, precision)
-            sides = (region.lower, region.upper, region.inner_lower, region.inner_upper)
-            key = b"".join(side.tobytes() for side in sides)
-            if key not in known:
-                known[key] = len(regions)
-                regions.append(region)
-            boxes[identity] = (conjunction, known[key])
-        cases.append(_case(conjunction, boxes[identity][1], network, query))
-    return Problem(network, query, tuple(regions), tuple(cases))
+            region, number = _region(conjunction, terms), None
+            if region is not None:
+                sides = (region.lower, region.upper, region.inner_lower, region.inner_upper)
+                number = known.setdefault(b"".join(side.tobytes() for side in sides), len(regions))
+                regions += [region] if number == len(regions) else []
+            boxes[identity] = (conjunction, number)
+        number, rows = boxes[identity][1], terms.rows(conjunction.rows)
+        if number is not None and rows is not None:
+            cases.append(_case(rows, number, network, query))
+    return Problem(network, query, tuple(regions), tuple(cases), place)
 
 
-def _case(conjunction: Conjunction, region: int, network: Network, query: Query) -> Case:
-    rows = conjunction.rows
+class _Terms:
+    """A query's inputs in terms of the network's."""
+
+    def __init__(self, query: Query, network: Network, place: Index) -> None:
+        self.query, self.network, self.place = query, network, place
+        self.same = len(place) == network.inputs and bool(np.array_equal(place, np.arange(network.inputs)))
+        self.kinds = [kind for kind, count in network.input_runs for _ in range(count)]
+        declared = elements(query)
+        self.integral: dict[int, str] = {
+            int(at): kind for at, kind in zip(place, declared, strict=bool(declared)) if is_integer(kind)
+        }
+        self._known: dict[int, Row | None] = {}  # by the row's id: the query keeps its rows alive
+
+    def rows(self, rows: tuple[Row, ...]) -> tuple[Row, ...] | None:
+        """The rows over the network's inputs, without those that always hold; None where one never does."""
+        if self.same:
+            return rows
+        found = []
+        for row in rows:
+            mine = self._row(row)
+            if mine.inputs or mine.outputs:
+                found.append(mine)
+            elif mine.bound < 0 or (mine.strict and mine.bound == 0):
+                return None
+        return tuple(found)
+
+    def _row(self, row: Row) -> Row:
+        known = self._known.get(id(row))
+        if known is None:
+            sums: dict[int, Fraction] = {}
+            for i, c in row.inputs:
+                at = int(self.place[i])
+                sums[at] = sums.get(at, Fraction(0)) + c
+            inputs = tuple((i, c) for i, c in sorted(sums.items()) if c)
+            known = self._known[id(row)] = Row(inputs, row.outputs, row.bound, row.strict)
+        return known
+
+    def box(self, conjunction: Conjunction) -> tuple[Sequence[Fraction | None], Sequence[Fraction | None]]:
+        """The box over the network's inputs."""
+        if self.same and not self.integral:
+            return conjunction.lower, conjunction.upper
+        lower: list[Fraction | None] = [None] * self.network.inputs
+        upper: list[Fraction | None] = [None] * self.network.inputs
+        for at, low, high in zip(self.place, conjunction.lower, conjunction.upper, strict=True):
+            known = lower[at], upper[at]
+            lower[at] = known[0] if low is None else low if known[0] is None else max(low, known[0])
+            upper[at] = known[1] if high is None else high if known[1] is None else min(high, known[1])
+        for at, kind in self.integral.items():
+            lower[at], upper[at] = _integers(lower[at], upper[at], kind)
+        return lower, upper
+
+    def name(self, at: int) -> str:
+        """What the query calls an input of the network."""
+        return named_input(self.query, int(np.flatnonzero(self.place == at)[0]))
+
+
+def _integers(low: Fraction | None, high: Fraction | None, kind: str) -> tuple[Fraction | None, Fraction | None]:
+    """The bounds of an integer that is one of its type's: only integers count."""
+    low, high = (
+        None if low is None else Fraction(math.ceil(low)),
+        None if high is None else Fraction(math.floor(high)),
+    )
+    least, most = whole_range(kind)
+    return (
+        Fraction(least) if low is None else max(low, Fraction(least)),
+        Fraction(most) if high is None else min(high, Fraction(most)),
+    )
+
+
+def _case(rows: tuple[Row, ...], region: int, network: Network, query: Query) -> Case:
     C, D = np.zeros((len(rows), network.outputs)), np.zeros((len(rows), network.inputs))
     d = np.zeros(len(rows))
     for r, row in enumerate(rows):
@@ -195,14 +284,13 @@ def _rounded(value: Fraction, query: Query, *, up: bool) -> float:
     return nearest
 
 
-def _region(conjunction: Conjunction, query: Query, precision: np.dtype[np.floating]) -> Region:
-    unbounded = [
-        f"X_{i}"
-        for i, (low, high) in enumerate(zip(conjunction.lower, conjunction.upper, strict=True))
-        if low is None or high is None
-    ]
+def _region(conjunction: Conjunction, terms: _Terms) -> Region | None:
+    """The box as a region; None where it is empty."""
+    query = terms.query
+    lower, upper = terms.box(conjunction)
+    unbounded = [at for at, (low, high) in enumerate(zip(lower, upper, strict=True)) if low is None or high is None]
     if unbounded:
-        shown = ", ".join(unbounded[:5]) + (", ..." if len(unbounded) > 5 else "")
+        shown = ", ".join(map(terms.name, unbounded[:5])) + (", ..." if len(unbounded) > 5 else "")
         raise PropertyError(
             f"unbounded input{'' if len(unbounded) == 1 else 's'}: {shown}",
             path=query.path,
@@ -212,24 +300,47 @@ def _region(conjunction: Conjunction, query: Query, precision: np.dtype[np.float
     highs: list[float] = []
     firsts: list[float] = []
     lasts: list[float] = []
-    infinity = precision.type(np.inf)
-    for low, high in zip(conjunction.lower, conjunction.upper, strict=True):
+    types = {kind: np.dtype(kind) for kind in set(terms.kinds)}
+    for low, high, kind in zip(lower, upper, terms.kinds, strict=True):
         assert low is not None
         assert high is not None
-        with np.errstate(over="ignore"):
-            near_low, near_high = precision.type(_nearest(low, query)), precision.type(_nearest(high, query))
-        if not (np.isfinite(near_low) and np.isfinite(near_high)):
-            raise PropertyError(
-                f"an input bound is beyond what {precision.name} can hold",
-                path=query.path,
-                hint="give bounds that the model's inputs can take",
-            )
-        lows.append(min(_rounded(low, query, up=False), float(near_low)))
-        highs.append(max(_rounded(high, query, up=True), float(near_high)))
-        first = near_low if Fraction(float(near_low)) >= low else np.nextafter(near_low, infinity)
-        last = near_high if Fraction(float(near_high)) <= high else np.nextafter(near_high, -infinity)
-        if first > last:
-            first = last = near_low
-        firsts.append(float(first))
-        lasts.append(float(last))
+        if low > high:  # only where inputs are one, or integers
+            return None
+        ends = _integer_ends if is_integer(kind) else _ends
+        least, most, first, last = ends(low, high, types[kind], query)
+        lows.append(least)
+        highs.append(most)
+        firsts.append(first)
+        lasts.append(last)
     return Region(*(np.array(side) for side in (lows, highs, firsts, lasts)))
+
+
+def _ends(low: Fraction, high: Fraction, precision: np.dtype[Any], query: Query) -> tuple[float, float, float, float]:
+    """Ends of what is proved, and of what a witness may take, for floating-point numbers."""
+    with np.errstate(over="ignore"):
+        near_low, near_high = precision.type(_nearest(low, query)), precision.type(_nearest(high, query))
+    if not (np.isfinite(near_low) and np.isfinite(near_high)):
+        raise PropertyError(
+            f"an input bound is beyond what {precision.name} can hold",
+            path=query.path,
+            hint="give bounds that the model's inputs can take",
+        )
+    infinity = precision.type(np.inf)
+    first = near_low if Fraction(float(near_low)) >= low else np.nextafter(near_low, infinity)
+    last = near_high if Fraction(float(near_high)) <= high else np.nextafter(near_high, -infinity)
+    if first > last:
+        first = last = near_low
+    least = min(_rounded(low, query, up=False), float(near_low))
+    most = max(_rounded(high, query, up=True), float(near_high))
+    return least, most, float(first), float(last)
+
+
+def _integer_ends(
+    low: Fraction, high: Fraction, kind: np.dtype[Any], query: Query
+) -> tuple[float, float, float, float]:
+    """The same for integers; where there is none, a witness may take the nearest one."""
+    least, most = integer_range(kind.name)
+    first, last = max(math.ceil(low), least), min(math.floor(high), most)
+    if first > last:
+        first = last = min(max(round(low), least), most)
+    return _rounded(low, query, up=False), _rounded(high, query, up=True), float(first), float(last)

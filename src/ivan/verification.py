@@ -11,7 +11,7 @@ it; `sat` rests on onnxruntime.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
 from os import PathLike, fspath
@@ -19,22 +19,23 @@ from typing import Any
 
 import numpy as np
 
+from ivan.answer import tensors
 from ivan.attack.confirm import confirm
 from ivan.attack.pgd import attack
 from ivan.bounds import parallel
 from ivan.bounds.columns import Model as Columns
 from ivan.deadline import NEVER, Deadline, OutOfTime
-from ivan.errors import ProofError
+from ivan.deployment import Deployment, deploy
+from ivan.errors import InputError, ProofError
 from ivan.incremental.base import choose
 from ivan.incremental.compact import compact
 from ivan.incremental.reuse import Reused, reuse
 from ivan.incremental.techniques import Techniques
 from ivan.memory import Base, Memory, load_store
-from ivan.network.onnx_reader import Model, read_model
-from ivan.network.reference import Runtime, self_check
+from ivan.network.reference import self_check
 from ivan.options import Options
 from ivan.outcome import Listener, Outcome, Use
-from ivan.problem import Problem, build_problem
+from ivan.problem import Problem
 from ivan.search import Search, Seed
 from ivan.verdict import Verdict
 from ivan.vnnlib import Query, read_query
@@ -47,7 +48,7 @@ WORTH_COMPACTING = 0.1
 
 
 def verify(
-    model: str | PathLike[str],
+    model: str | PathLike[str] | Mapping[str, str | PathLike[str]],
     query: str | PathLike[str] | Query,
     *,
     timeout: float | None = None,
@@ -62,7 +63,7 @@ def verify(
     """Decides whether some input violates a property.
 
     Args:
-        model: ONNX file, plain or .gz.
+        model: ONNX file, plain or .gz; for a query about several networks the file of each by its name.
         query: VNN-LIB file, plain or .gz; or a property that was read already.
         timeout: seconds; without one the search goes on until it is done.
         store: path or URL of the proof store; None for the user's own, False for none at all.
@@ -79,7 +80,8 @@ def verify(
     """
     chosen = options or Options()
     run = _Verification(chosen, listener or Listener(), deadline if timeout is None else deadline.sooner(timeout))
-    run.read(fspath(model), query if isinstance(query, Query) else fspath(query))
+    models = {name: fspath(file) for name, file in model.items()} if isinstance(model, Mapping) else fspath(model)
+    run.read(models, query if isinstance(query, Query) else fspath(query))
     if store is not False:
         load_store()  # an import, so not part of solving
     with parallel.one_blas_thread():
@@ -98,7 +100,7 @@ class _Verification:
         self._memory: Memory | None = None
         self._tried = 0
         self._near: list[np.ndarray[Any, np.dtype[np.float64]]] = []
-        self._runtime: Runtime | None = None
+        self._checked = False
         parallel.set_threads(options.threads or parallel.cores())
 
     @contextmanager
@@ -113,26 +115,32 @@ class _Verification:
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
-    def read(self, model: str, query: str | Query) -> None:
-        """Both files, and the problem they make."""
+    def read(self, models: str | Mapping[str, str], query: str | Query) -> None:
+        """All files, and the problem they make."""
         with self._phase("read"):
             self._query: Query = query if isinstance(query, Query) else read_query(query)
-            self._model: Model = read_model(model)
-            self._problem: Problem = build_problem(self._query, self._model.network)
+            self._deployment: Deployment = deploy(self._query, models)
+            self._problem: Problem = self._deployment.problem
             self._outcome.vnnlib_version = self._query.version
 
     def _run_model(self, x: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
         return self._checked_runtime().run(x)
 
-    def _checked_runtime(self) -> Runtime:
-        """The deployed model, compared once with what was read."""
-        if self._runtime is None:
+    def _checked_runtime(self) -> Deployment:
+        """The deployed models, compared once with what was read."""
+        if not self._checked:
             with self._phase("check"):
-                runtime = Runtime(self._model.data, 1, self._model.path)
                 for region in self._problem.regions[:1]:
-                    self_check(self._model.network, runtime, region.inner_lower, region.inner_upper, self._rng)
-                self._runtime = runtime
-        return self._runtime
+                    self_check(
+                        self._problem.network,
+                        self._deployment,
+                        region.inner_lower,
+                        region.inner_upper,
+                        self._rng,
+                        behind=len(self._query.products),
+                    )
+                self._checked = True
+        return self._deployment
 
     # -- answering ----------------------------------------------------------------------------------------------------
 
@@ -147,10 +155,15 @@ class _Verification:
             if with_store:
                 with self._phase("store"):
                     self._memory = Memory.open(
-                        location, self._model, self._problem, self._deadline, self._listener.warned
+                        location, self._deployment.file_digest, self._problem, self._deadline, self._listener.warned
                     )
-                    self._outcome.network_digest = self._model.network.digest
+                    self._outcome.network_digest = self._problem.network.digest
                     self._outcome.property_digest = self._query.digest
+            if base is not None and len(self._query.networks) > 1:
+                raise InputError(
+                    f"{self._query.path}: no version of several networks can be named as a base",
+                    hint="leave --base out: the same question goes on from its own stored proof",
+                )
             found = self._decide(base, fresh=fresh, recheck=recheck)
             return self._answered(found)
         finally:
@@ -210,7 +223,7 @@ class _Verification:
                 return False
             outcome.witness = confirmed
         outcome.verdict = Verdict(run.verdict)
-        outcome.rests_on(Use.ANSWER, run.id, self._model.network.name, None)
+        outcome.rests_on(Use.ANSWER, run.id, self._problem.network.name, None)
         outcome.leaves = outcome.base_leaves = outcome.reused_leaves = run.leaves or 0
         return True
 
@@ -340,6 +353,9 @@ class _Verification:
         outcome.verdict = verdict
         if outcome.proof is not None:
             outcome.leaves = outcome.compacted_leaves = len(outcome.proof.tree.leaves)
+        if outcome.witness is not None and self._query.networks:
+            inputs = outcome.witness.inputs[self._problem.place]
+            outcome.tensors = tensors(self._query.networks, inputs, outcome.witness.outputs)
         now = time.monotonic()
         outcome.solve_seconds, outcome.seconds = now - self._solving, now - self._began
         self._listener.answered(outcome)

@@ -78,7 +78,6 @@ def test_timeouts_come_from_the_row_or_else_from_the_caller_and_are_multiplied(l
         (",p.vnnlib,1\n", ":1: no model is named"),
         ("a.onnx,,1\n", ":1: no property is named"),
         ('"a.onnx,p.vnnlib,1\n', ":1: unexpected end of data"),
-        ("\"[('f', 'a.onnx'), ('g', 'b.onnx')]\",p.vnnlib,1\n", ":1: several networks in one query are not supported"),
     ],
 )
 def test_a_malformed_row_is_an_error_with_its_place(listed: Path, text: str, message: str) -> None:

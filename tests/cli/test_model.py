@@ -51,7 +51,7 @@ def test_programs_read_everything_as_json(ivan: Shell, here: Path) -> None:
     report = json.loads(ivan("model", "info", "model.onnx.gz", "--json").out)
     network = read_model("model.onnx").network
     assert (report["digest"], report["architecture_digest"]) == (network.digest, network.architecture_digest)
-    assert report["input"] == {"name": "x", "shape": [1, 3], "dtype": "float32"}
+    assert report["inputs"] == [{"name": "x", "shape": [1, 3], "dtype": "float32"}]
     assert [port["shape"] for port in report["outputs"]] == [[1, 2]]
     assert (report["opset"], report["operators"]) == (13, {"Gemm": 3, "Relu": 2})
     assert [layer["activation"] for layer in report["layers"]] == ["Relu", "Relu", ""]

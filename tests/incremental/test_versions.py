@@ -88,6 +88,6 @@ def test_what_cannot_be_compared_is_an_error(tmp_path: Path) -> None:
 
 def test_a_model_that_is_not_what_onnxruntime_computes_is_an_error(tmp_path: Path) -> None:
     first, second = two(tmp_path, 3, 8, 2)
-    misread = Model(first.network, second.data, "misread.onnx", second.file_digest, second.input, second.outputs)
+    misread = Model(first.network, second.data, "misread.onnx", second.file_digest, second.inputs, second.outputs)
     with pytest.raises(ModelError, match="read wrongly"):
         output_difference(first, misread, parse_query(box(3)))

@@ -124,7 +124,7 @@ def test_read_network_is_the_network_of_read_model(tmp_path):
 def test_an_open_batch_dimension_is_one(batch, tmp_path):
     g = Graph()
     model = read(g.model({"x": [batch, 3]}, [g.node("Relu", "x")]), tmp_path)
-    assert model.network.input_shape == (1, 3) == model.input.shape == model.outputs[0].shape
+    assert model.network.input_shape == (1, 3) == model.inputs[0].shape == model.outputs[0].shape
     if batch != 0:  # onnxruntime takes 0 literally
         agrees(model)
 
@@ -133,7 +133,7 @@ def test_stored_tensors_that_are_listed_as_inputs_are_weights(tmp_path):
     g = Graph()
     y = g.node("Add", "x", np.ones(3, np.float32))
     model = read(g.model({"w0": [3], "x": [1, 3]}, [y]), tmp_path)
-    assert model.input.name == "x"
+    assert model.inputs[0].name == "x"
     agrees(model)
 
 
@@ -151,7 +151,7 @@ def test_double_precision_is_read_as_such(tmp_path):
     g = Graph()
     y = g.node("MatMul", "x", np.random.default_rng(0).standard_normal((3, 2)))
     model = read(g.model({"x": [1, 3]}, [y], DOUBLE), tmp_path)
-    assert model.network.precision == model.input.dtype == model.outputs[0].dtype == "float64"
+    assert model.network.precision == model.inputs[0].dtype == model.outputs[0].dtype == "float64"
     agrees(model)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.models import ALL, DOUBLE, Graph, dense
@@ -38,7 +40,7 @@ def test_a_model_that_onnxruntime_refuses_is_an_input_error():
 
 def test_a_model_that_fails_while_it_runs_is_an_input_error(monkeypatch):
     runtime = Runtime(dense([2, 3, 1], np.random.default_rng(0)))
-    monkeypatch.setattr(runtime, "_shape", (1, 3))
+    monkeypatch.setattr(runtime, "_inputs", [replace(runtime._inputs[0], shape=(1, 3))])
     with pytest.raises(ModelError, match="cannot run the model"):
         runtime.run(np.zeros(3))
 

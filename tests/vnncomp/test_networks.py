@@ -7,7 +7,7 @@ from pathlib import Path, PureWindowsPath
 import pytest
 
 from ivan.errors import InputError
-from ivan.vnncomp import networks, present, single
+from ivan.vnncomp import models, networks, present
 
 
 @pytest.mark.parametrize(
@@ -37,19 +37,16 @@ def test_a_list_of_something_else_is_an_error(field: str) -> None:
     assert caught.value.hint == "a list of networks is written [('f', 'f.onnx'), ('g', 'g.onnx')]"
 
 
-def test_one_network_in_a_list_is_a_network() -> None:
-    assert single("[('f', 'a.onnx')]") == single("a.onnx") == "a.onnx"
-
-
-def test_several_networks_are_not_supported() -> None:
-    with pytest.raises(InputError, match="networks f, g in one instance: several networks are not supported"):
-        single("[('f', 'a.onnx'), ('g', 'b.onnx')]")
+def test_models_are_a_path_or_paths_by_name() -> None:
+    assert models("a.onnx") == "a.onnx"
+    assert models("[('f', 'a.onnx')]") == {"f": "a.onnx"}
+    assert models("[('f', 'a.onnx'), ('g', 'b.onnx')]") == {"f": "a.onnx", "g": "b.onnx"}
 
 
 def test_the_compressed_file_is_taken_where_it_is_the_only_one(tmp_path: Path) -> None:
     plain = str(tmp_path / "a.onnx")
     assert present(plain) == plain
     (tmp_path / "a.onnx.gz").touch()
-    assert present(plain) == single(plain) == f"{plain}.gz"
+    assert present(plain) == models(plain) == f"{plain}.gz"
     (tmp_path / "a.onnx").touch()
     assert present(plain) == plain

@@ -1,6 +1,6 @@
 """The only place that decides that a witness is real.
 
-A candidate is rounded to the model's precision and clipped into the region, onnxruntime computes the outputs in the
+A candidate is rounded to what every input can be and clipped into the region, onnxruntime computes the outputs in the
 model's own arithmetic, and then zero tolerance: some case's rows must hold in exact rational arithmetic, and the whole
 formula must hold as VNN-COMP's checker evaluates it (in floats, input bounds rounded to the model's precision).
 """
@@ -18,7 +18,7 @@ from ivan.proof import Witness
 
 Array = NDArray[np.float64]
 Run = Callable[[Array], Array]
-"""The deployed model: inputs (n,) -> outputs (m,), numbers of the model's precision held in float64."""
+"""The deployed model, or models: the network's inputs (n,) -> the query's outputs (m,), in its own arithmetic."""
 
 
 def confirm(problem: Problem, run: Run, x: Array, region: int | None = None) -> Witness | None:
@@ -33,17 +33,18 @@ def confirm(problem: Problem, run: Run, x: Array, region: int | None = None) -> 
     precision = np.dtype(problem.network.precision)
     for index in range(len(problem.regions)) if region is None else (region,):
         box = problem.regions[index]
-        rounded = x.astype(precision).astype(np.float64)
+        rounded = problem.network.rounded(x)
         inside = np.clip(rounded, box.inner_lower, box.inner_upper)
         if region is None and not np.array_equal(inside, rounded):
             continue
         outputs = run(inside)
         if not np.all(np.isfinite(outputs)):
             continue
-        exact_x, exact_y = [Fraction(float(v)) for v in inside], [Fraction(float(v)) for v in outputs]
+        exact_x = [Fraction(float(v)) for v in inside]
+        exact_y = problem.outputs_of(exact_x, [Fraction(float(v)) for v in outputs])
         if not any(problem.cases[case].violated(exact_x, exact_y) for case in problem.cases_of[index]):
             continue
-        floats_x, floats_y = [float(v) for v in inside], [float(v) for v in outputs]
+        floats_x, floats_y = [float(v) for v in inside[problem.place]], [float(v) for v in outputs]
         if problem.query.violated_in_floats(floats_x, floats_y, lambda v: float(precision.type(v))):
             return Witness(inside, outputs, precision.name)
     return None

@@ -2,9 +2,10 @@
 
     onnx/net.onnx,vnnlib/prop_1.vnnlib,116
 
-Paths start from the list's folder. A row of names may come first, in any order and among others (`onnx` or `model`,
-`vnnlib` or `property`, `timeout`); blank lines and lines that begin with `#` mean nothing. Whether the files are there
-is not looked at here: a file that is missing costs its instance, not the batch.
+Paths start from the list's folder. A query about several networks has a list of named paths in place of the model,
+`"[('f', 'onnx/f.onnx'), ('g', 'onnx/g.onnx')]"`. A row of names may come first, in any order and among others (`onnx`
+or `model`, `vnnlib` or `property`, `timeout`); blank lines and lines that begin with `#` mean nothing. Whether files
+are there is not looked at here: one that is missing costs its instance, not the batch.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from __future__ import annotations
 import csv
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ivan.errors import InputError
+from ivan.vnncomp import networks
 
 COLUMNS = ("onnx", "vnnlib", "timeout")
 
@@ -29,10 +32,10 @@ class Instance:
 
     Attributes:
         number: its place in the list, from 0.
-        onnx: the model, as the list names it.
+        onnx: the model, or all of them, as the list names it.
         vnnlib: the property, as the list names it.
         timeout: seconds that it may take.
-        model: the model's file.
+        model: the model's file, or the file of every network by its name.
         query: the property's file.
     """
 
@@ -40,8 +43,13 @@ class Instance:
     onnx: str
     vnnlib: str
     timeout: float
-    model: Path
+    model: Path | Mapping[str, Path]
     query: Path
+
+    @property
+    def models(self) -> tuple[Path, ...]:
+        """The files of all models."""
+        return tuple(self.model.values()) if isinstance(self.model, Mapping) else (self.model,)
 
 
 @dataclass(frozen=True)
@@ -87,12 +95,9 @@ def read_instances(path: Path, *, timeout: float | None = None, factor: float = 
         onnx, vnnlib, written = (cells[k] if (k := order.get(c, wide)) < len(cells) else "" for c in COLUMNS)
         if not (onnx and vnnlib):
             raise InputError(f"{place}: no {'property' if onnx else 'model'} is named", hint=_HINT)
-        if onnx.startswith("["):
-            raise InputError(f"{place}: several networks in one query are not supported", hint="list one model a row")
         seconds = factor * _seconds(written, timeout, place)
-        instances.append(
-            Instance(number, onnx, vnnlib, seconds, _located(path.parent / onnx), _located(path.parent / vnnlib))
-        )
+        model = _models(path.parent, onnx, place)
+        instances.append(Instance(number, onnx, vnnlib, seconds, model, _located(path.parent / vnnlib)))
     return InstanceList(path, _benchmark(path), tuple(instances))
 
 
@@ -131,6 +136,14 @@ def _seconds(written: str, default: float | None, place: str) -> float:
     if not 0 <= seconds < math.inf:
         raise InputError(f"{place}: '{written}' is not a number of seconds", hint=_HINT)
     return seconds
+
+
+def _models(folder: Path, field: str, place: str) -> Path | dict[str, Path]:
+    try:
+        named = {name: _located(folder / path) for name, path in networks(field)}
+    except InputError as error:
+        raise InputError(f"{place}: {error.message}", hint=error.hint) from None
+    return named[None] if None in named else {str(name): path for name, path in named.items()}
 
 
 def _located(path: Path) -> Path:

@@ -12,6 +12,7 @@ from ivan.batch.instances import InstanceList
 from ivan.batch.results import Result
 from ivan.batch.summary import Summary
 from ivan.report.junit import Case, junit
+from ivan.vnncomp import networks
 
 
 def json_report(
@@ -47,8 +48,9 @@ def junit_report(listing: InstanceList, results: Sequence[Result], *, began: dat
 
 def _case(listing: InstanceList, result: Result) -> Case:
     instance, verdict = result.instance, result.verdict
-    model = instance.onnx.removesuffix(".gz").removesuffix(".onnx")
-    group = f"{listing.benchmark}.{PurePath(model).as_posix().replace('.', '_')}"
+    models = [path for _, path in networks(instance.onnx)]
+    names = (PurePath(path.removesuffix(".gz").removesuffix(".onnx")).as_posix() for path in models)
+    group = f"{listing.benchmark}.{' + '.join(names).replace('.', '_')}"
     if verdict == "unsat":
         return Case(group, instance.vnnlib, result.seconds, "passed")
     if verdict == "sat":

@@ -271,7 +271,8 @@ def _names(instances: tuple[Instance, ...]) -> list[str]:
     taken: dict[str, int] = defaultdict(int)
     names = []
     for instance in instances:
-        name = "_".join(_plain(text) for text in (instance.onnx, instance.vnnlib))
+        models = [instance.onnx] if len(instance.models) == 1 else map(str, instance.models)
+        name = "_".join(_plain(text) for text in (*models, instance.vnnlib))
         taken[name.casefold()] += 1
         count = taken[name.casefold()]
         names.append(name if count == 1 else f"{name}~{count}")

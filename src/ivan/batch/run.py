@@ -16,7 +16,7 @@ import queue
 import signal
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from os import PathLike, fspath
 from typing import Any
@@ -206,7 +206,9 @@ class _Batch:
             running.facts |= facts
 
     def _begin(self, worker: Worker, instance: Instance) -> None:
-        files = {"model": str(instance.model), "query": str(instance.query)}
+        model = instance.model
+        named = {name: str(file) for name, file in model.items()} if isinstance(model, Mapping) else str(model)
+        files = {"model": named, "query": str(instance.query)}
         self._workers[worker] = Running(instance, time.monotonic())
         worker.send({**self._task, **files, "timeout": instance.timeout, "number": instance.number})
 

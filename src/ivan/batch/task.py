@@ -8,7 +8,6 @@ import time
 from functools import partial
 from typing import Any, Protocol
 
-from ivan.answer import assignment
 from ivan.bounds.parallel import cores
 from ivan.deadline import Deadline
 from ivan.errors import IvanError
@@ -32,8 +31,9 @@ def verify_instance(task: dict[str, Any], say: Say) -> None:
     """Verifies an instance and tells what becomes of it.
 
     Args:
-        task: `model`, `query`, `timeout`, `store`, `fresh` and `options`, as `ivan.verification.verify` takes them;
-            `jobs`, how many instances share the processors; `number`, which every event repeats.
+        task: `model` (a path, or paths by name), `query`, `timeout`, `store`, `fresh` and `options`, as
+            `ivan.verification.verify` takes them; `jobs`, how many instances share the processors; `number`, which
+            every event repeats.
         say: sends an event.
     """
     say = partial(say, number=task["number"])
@@ -97,7 +97,7 @@ class Reporter(Listener):
         self._say(
             "answered",
             verdict=outcome.verdict.value,
-            counterexample=None if outcome.witness is None else assignment(outcome.witness),
+            counterexample=outcome.counterexample,
             solve_seconds=outcome.solve_seconds,
             domains=int(outcome.statistics.domains),
             leaves=outcome.leaves,

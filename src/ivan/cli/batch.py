@@ -98,7 +98,8 @@ def batch(
 ) -> int:
     """Verify all instances of a list, as VNN-COMP writes it: onnx,vnnlib,timeout in every row.
 
-    Paths start from the list's folder; a file that is not there may be there with .gz. An instance that cannot be
+    Paths start from the list's folder; a file that is not there may be there with .gz. A query about several networks
+    has "[('f', 'f.onnx'), ('g', 'g.onnx')]" for its model. An instance that cannot be
     verified is an `error` in its row and stops nothing. Whatever ends the batch, --resume goes on from the last row.
     A summary goes to stdout, everything else to stderr.
 

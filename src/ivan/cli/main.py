@@ -31,10 +31,14 @@ _COMMANDS = {
     "model": ("ivan.cli.model", "model", "Look at a model, or at what changed between two."),
     "spec": ("ivan.cli.spec", "spec", "Write properties of a common kind as VNN-LIB."),
     "vnncomp": ("ivan.cli.vnncomp", "vnncomp", "What the scripts of VNN-COMP call, and these scripts."),
+    "supports": ("ivan.cli.supports", "supports", "Say what can be verified, in the words of the VNN-LIB standard."),
     "explain": ("ivan.cli.explain", "explain", "Explain an error or a warning: its cause and its cure."),
     "completion": ("ivan.cli.completion", "completion", "Print what teaches a shell to complete commands."),
 }
 """Every subcommand: module, attribute, and the line that `ivan --help` shows without importing it."""
+
+_ALIASES = {"capabilities": "supports"}
+"""Other names of commands."""
 
 INTERRUPTED = 130
 
@@ -46,6 +50,7 @@ class _LazyGroup(click.Group):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        cmd_name = _ALIASES.get(cmd_name, cmd_name)
         if cmd_name not in _COMMANDS:
             return None
         module, attribute, _ = _COMMANDS[cmd_name]

@@ -83,7 +83,8 @@ def _facts(model: Model, summary: Summary) -> Table:
     rows.add_row("ONNX", f"{size(len(model.data))}, operator set {summary.opset}")
     rows.add_row("digest", network.digest)
     rows.add_row("architecture", network.architecture_digest)
-    rows.add_row("input", _port(model.input))
+    for port in model.inputs:
+        rows.add_row("input", _port(port))
     for port in model.outputs:
         rows.add_row("output", _port(port))
     rows.add_row("parameters", f"{summary.parameters:,}")
@@ -122,7 +123,7 @@ def _report(model: Model, summary: Summary) -> dict[str, Any]:
         "digest": network.digest,
         "architecture_digest": network.architecture_digest,
         "precision": network.precision,
-        "input": asdict(model.input),
+        "inputs": [asdict(port) for port in model.inputs],
         "outputs": [asdict(port) for port in model.outputs],
         "inputs_flat": network.inputs,
         "outputs_flat": network.outputs,

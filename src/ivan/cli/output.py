@@ -58,6 +58,20 @@ def check_target(path: Path) -> None:
         raise InputError(f"{path}: cannot be written: permission denied", hint=_HINT)
 
 
+def make_folder(path: Path) -> None:
+    """Makes a folder, and those above it, where it is not there.
+
+    Raises:
+        InputError: it cannot be made, or nothing can be written there.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be made: {error.strerror}", hint="name a folder") from error
+    if not os.access(path, os.W_OK):
+        raise InputError(f"{path}: cannot be written: permission denied", hint=_HINT)
+
+
 def write_file(path: Path, content: str | bytes) -> None:
     """To a temporary name first: whoever reads the file finds all of it or nothing. Pipes and devices get it directly.
 

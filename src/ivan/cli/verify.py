@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
+import re
 import time
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ivan.cli.output import check_target, print_answer, write_file
-from ivan.cli.parameters import FILE, FILE_OR_DASH, knob_option
-from ivan.errors import InputError
+from ivan.cli.output import check_target, make_folder, print_answer, write_file
+from ivan.cli.parameters import FILE, FILE_OR_DASH, FOLDER, knob_option
 from ivan.options import knob
 
 if TYPE_CHECKING:
@@ -29,7 +31,13 @@ _QUERY_SUFFIXES = (".vnnlib", ".vnnlib.gz")
 
 @click.command("verify")
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="MODEL QUERY")
-@click.option("--network", "networks", multiple=True, metavar="NAME=MODEL", help="The model, as the standard names it.")
+@click.option(
+    "--network",
+    "networks",
+    multiple=True,
+    metavar="NAME=MODEL",
+    help="The model of one of QUERY's networks; once for each that is not equal to another.",
+)
 @knob_option("timeout", float, metavar="SECONDS")
 @click.option(
     "--store", type=FILE, metavar="PATH|URL", help="Proof store; default: IVAN_STORE, else the user's cache directory."
@@ -54,6 +62,13 @@ _QUERY_SUFFIXES = (".vnnlib", ".vnnlib.gz")
 @knob_option("theta", float)
 @knob_option("compact", float, metavar="SHARE")
 @click.option("--witness", type=click.Path(dir_okay=False, path_type=Path), help="Also write the counterexample here.")
+@click.option(
+    "--serialise-assignments",
+    "folder",
+    type=FOLDER,
+    metavar="DIR",
+    help="Write the counterexample here, a TensorProto NAME.pb of every tensor, and print the verdict alone.",
+)
 @click.option("--json", "report", type=FILE_OR_DASH, metavar="FILE|-", help="Write a report for programs.")
 @knob_option("threads", int, metavar="N")
 @knob_option("seed", int, metavar="N")
@@ -76,6 +91,7 @@ def verify(
     theta: float,
     compact: float,
     witness: Path | None,
+    folder: str | None,
     report: str | None,
     threads: int,
     seed: int,
@@ -85,8 +101,9 @@ def verify(
 ) -> int:
     """Decide whether some input of MODEL violates the property in QUERY.
 
-    The first line of stdout is sat, unsat, unknown or timeout; behind sat stands a counterexample that onnxruntime
-    confirms. Everything else goes to stderr. MODEL is an ONNX file, QUERY a VNN-LIB file, either may be gzipped.
+    The first line of stdout is sat, unsat, unknown or timeout (timed-out for VNN-LIB 2.0); behind sat stands a
+    counterexample that onnxruntime confirms. Everything else goes to stderr. MODEL is an ONNX file, QUERY a VNN-LIB
+    file, either may be gzipped. A query of VNN-LIB 2.0 may be about several networks.
 
     The query states the violation: unsat means that the property holds. Proofs are stored, and the next version of the
     model is verified starting from them: one of the same architecture, of the same with fewer units, or of any other
@@ -98,6 +115,7 @@ def verify(
       ivan verify model-int8.onnx property.vnnlib           # starts from the stored proof of model.onnx
       ivan verify model-v2.onnx property.vnnlib --base model.onnx --json report.json
       ivan verify property.vnnlib --network N=model.onnx    # the form of the VNN-LIB standard
+      ivan verify equivalence.vnnlib --network f=model.onnx --network g=pruned.onnx
 
     \b
     Exit codes:
@@ -107,7 +125,7 @@ def verify(
       130  interrupted
     """
     started: float = context.obj["started"] if context.obj else time.monotonic()
-    model, query = _files(files, networks)
+    models, query = _files(files, networks)
     if no_store and (store or base or recheck or fresh):
         raise click.UsageError("--no-store does not go with --store, --base, --recheck or --fresh")
     if quiet and verbose:
@@ -124,6 +142,8 @@ def verify(
     for target in (witness, report if report != "-" else None):
         if target is not None:
             check_target(Path(target))
+    if folder is not None:
+        make_folder(Path(folder))
 
     from ivan.cli.watch import Watch
     from ivan.deadline import Deadline
@@ -139,24 +159,29 @@ def verify(
 
     def give_up() -> None:
         clear()
-        print_answer(Verdict.TIMEOUT.value)
+        print_answer(Verdict.TIMEOUT.spelled(_dialect(query)))
 
     # Watched from here on: the imports alone may outlast a short deadline.
     with Watch(due - LAST_WORD, deadline, give_up, clear) as watch:
-        from ivan.answer import answer, assignment
+        from ivan.answer import answer, tensors
         from ivan.cli.progress import talk
         from ivan.options import Options
         from ivan.verification import verify as decide
 
         def say(outcome: Outcome) -> None:
-            text = answer(outcome.verdict, outcome.witness, outcome.vnnlib_version)
+            text = answer(outcome.verdict, outcome.witness, outcome.vnnlib_version, outcome.tensors)
+            if folder is not None and outcome.witness is not None:
+                text = outcome.verdict.spelled(outcome.vnnlib_version)
+                found = outcome.tensors or tensors((), outcome.witness.inputs, outcome.witness.outputs)
+                for tensor in found:  # before the verdict is printed: whoever reads it finds them there
+                    write_file(Path(folder) / f"{tensor.name}.pb", tensor.serialised())
             if watch.say(lambda: print_answer(text)) and verbose:
                 click.echo(_summary(outcome), err=True)
 
         talker = talk(quiet=quiet, verbose=verbose, progress=not no_progress, answer=say)
         with talker:
             outcome = decide(
-                model,
+                models,
                 query,
                 store=False if no_store else store,
                 base=base,
@@ -178,10 +203,10 @@ def verify(
             return 130
         if watch.gave_up:  # what is reported is what was answered, even if a better answer came a moment later
             outcome = replace(outcome, verdict=Verdict.TIMEOUT, witness=None)
-        if witness is not None and outcome.witness is not None:
-            write_file(witness, assignment(outcome.witness) + "\n")
+        if witness is not None and outcome.counterexample is not None:
+            write_file(witness, outcome.counterexample + "\n")
         if report is not None:
-            text = json.dumps(_report(outcome, model, query, started), indent=2)
+            text = json.dumps(_report(outcome, models, query, started), indent=2)
             if report == "-":
                 print_answer(text)
             else:
@@ -189,23 +214,41 @@ def verify(
     return 0
 
 
-def _files(files: tuple[str, ...], networks: tuple[str, ...]) -> tuple[str, str]:
-    """Model and query, told apart by their suffixes; in the short form the model comes first otherwise."""
+def _files(files: tuple[str, ...], networks: tuple[str, ...]) -> tuple[str | dict[str, str], str]:
+    """Model, or models by name, and query, told apart by their suffixes; in the short form the model comes first."""
     if networks:
         if len(files) != 1:
             raise click.UsageError("with --network exactly one QUERY is expected")
-        if len(networks) > 1:
-            raise InputError("several networks in one query are not supported", hint="give one --network NAME=MODEL")
-        name, equals, model = networks[0].partition("=")
-        if not (name and equals and model):
-            raise click.UsageError(f"--network {networks[0]}: NAME=MODEL is expected")
-        return model, files[0]
+        models: dict[str, str] = {}
+        for given in networks:
+            name, equals, model = given.partition("=")
+            if not (name and equals and model):
+                raise click.UsageError(f"--network {given}: NAME=MODEL is expected")
+            if name in models:
+                raise click.UsageError(f"--network {given}: {name} is there twice")
+            models[name] = model
+        return models, files[0]
     if len(files) != 2:
         raise click.UsageError("a MODEL and a QUERY are expected")
     first, second = files
     if first.endswith(_QUERY_SUFFIXES) or second.endswith(_MODEL_SUFFIXES):
         return second, first
     return first, second
+
+
+_VERSION = re.compile(rb"\A(?:\s|;[^\n]*\n)*\(\s*vnnlib-version\s*<(\d+)")
+
+
+def _dialect(query: str) -> int:
+    """Major version of VNN-LIB that a query says it is of, wherever its reading was interrupted."""
+    try:
+        with Path(query).open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(query) if packed else Path(query).open("rb") as stream:
+            said = _VERSION.match(stream.read(1 << 16))
+    except (OSError, EOFError, zlib.error):
+        return 1
+    return int(said[1]) if said else 1
 
 
 def _summary(outcome: Outcome) -> str:
@@ -219,12 +262,12 @@ def _summary(outcome: Outcome) -> str:
     return ", ".join(parts)
 
 
-def _report(outcome: Outcome, model: str, query: str, started: float) -> dict[str, Any]:
+def _report(outcome: Outcome, models: str | dict[str, str], query: str, started: float) -> dict[str, Any]:
     """What `--json` writes."""
     statistics = vars(outcome.statistics) | {"worst": _finite(outcome.statistics.worst)}
     return {
         "verdict": outcome.verdict.spelled(outcome.vnnlib_version),
-        "model": model,
+        "model": models,
         "query": query,
         "seconds": time.monotonic() - started,
         "solve_seconds": outcome.solve_seconds,

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ivan.answer import assignment
-from ivan.cli.output import check_target, write_file
+from ivan.cli.output import check_target, make_folder, write_file
 from ivan.cli.parameters import FILE, FOLDER, knob_option, no_nan, quiet_option
 from ivan.cli.verify import LAST_WORD
 from ivan.errors import InputError
-from ivan.vnncomp import SCRIPTS, present, scripts, single
+from ivan.vnncomp import SCRIPTS, models, present, scripts
 
 if TYPE_CHECKING:
     from ivan.outcome import Outcome
@@ -49,13 +48,13 @@ def prepare(version: str, category: str, onnx: str, vnnlib: str, keep_going: boo
     """Find out whether an instance can be verified: both files are read, and nothing is analysed.
 
     The exit code is 2 where they are missing or damaged, do not belong together, or use what is not supported, and the
-    reason is said on stderr. ONNX is a path, or a list of networks as VNN-COMP 2026 has it; instances of several
-    networks are not supported. A file that is only there as .gz is found.
+    reason is said on stderr. ONNX is a path, or a list of named networks as VNN-COMP 2026 has it. A file that is only
+    there as .gz is found.
 
     \b
     Examples:
       ivan vnncomp prepare v1 acasxu onnx/model.onnx vnnlib/property.vnnlib
-      ivan vnncomp prepare v1 acasxu "[('f', 'onnx/model.onnx')]" vnnlib/property.vnnlib --keep-going
+      ivan vnncomp prepare v1 acasxu "[('f', 'onnx/f.onnx'), ('g', 'onnx/g.onnx')]" vnnlib/property.vnnlib --keep-going
     """
     _check_version(version)
     try:
@@ -124,7 +123,7 @@ def run(
         from ivan.verification import verify as decide
 
         outcome = decide(
-            single(onnx), present(vnnlib), store=False, options=Options(threads=threads, seed=seed), deadline=deadline
+            models(onnx), present(vnnlib), store=False, options=Options(threads=threads, seed=seed), deadline=deadline
         )
         if not watch.say(lambda: write(_answer(outcome))) and watch.interrupted:
             return 130
@@ -162,10 +161,7 @@ def write_scripts(folder: str, requirement: str, keep_going: bool, force: bool, 
       IVAN=ivan bash vnncomp_scripts/run_instance.sh v1 acasxu model.onnx property.vnnlib results.txt 116
     """
     place = Path(folder)
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{place}: cannot be made: {error.strerror}", hint="name a folder") from error
+    make_folder(place)
     there = [name for name in SCRIPTS if (place / name).exists()]
     if there and not force:
         raise InputError(f"{place}: {', '.join(there)} there already", hint="--force replaces what is there")
@@ -187,17 +183,13 @@ def _read(onnx: str, vnnlib: str) -> None:
     Raises:
         InputError: it would fail.
     """
-    from ivan.network.onnx_reader import read_model
-    from ivan.network.reference import Runtime
-    from ivan.problem import build_problem
+    from ivan.deployment import deploy
     from ivan.vnnlib import read_query
 
-    model = read_model(single(onnx))
-    build_problem(read_query(present(vnnlib)), model.network)
-    Runtime(model.data, 1, model.path)
+    _ = deploy(read_query(present(vnnlib)), models(onnx)).runtimes
 
 
 def _answer(outcome: Outcome) -> str:
     """Of VNN-COMP's words, `timeout` is the one whatever VNN-LIB's version says."""
     word = outcome.verdict.value
-    return word if outcome.witness is None else f"{word}\n{assignment(outcome.witness)}"
+    return word if outcome.counterexample is None else f"{word}\n{outcome.counterexample}"

@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 
 from ivan.answer import assignment
 from ivan.attack.confirm import confirm
+from ivan.deployment import deploy
 from ivan.errors import InputError, MismatchError
-from ivan.network.onnx_reader import read_model
-from ivan.network.reference import Runtime
-from ivan.problem import build_problem
 from ivan.vnnlib import read_query
 
 _INPUT = re.compile(r"\(\s*X_([0-9]+)\s+([^\s()]+)\s*\)")
@@ -32,11 +30,10 @@ def returned(model: Path, query: Path, fixed: tuple[Path, ...]) -> tuple[Path, s
     """
     if not fixed:
         return None
-    read = read_model(model)
-    problem = build_problem(read_query(query), read.network)
-    runtime = Runtime(read.data, 1, read.path)
+    deployment = deploy(read_query(query), model)
+    problem = deployment.problem
     for file in fixed:
-        witness = confirm(problem, runtime.run, read_inputs(file, read.network.inputs))
+        witness = confirm(problem, deployment.run, read_inputs(file, problem.network.inputs))
         if witness is not None:
             return file, assignment(witness)
     return None

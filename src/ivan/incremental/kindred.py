@@ -29,7 +29,7 @@ MOST_PAIRS = 1_000_000
 def kin(problem: Problem) -> str:
     """64 hexadecimal digits that kindred properties share."""
     kinds = sorted(set(_Shapes(problem).of_case))
-    return digest("kindred properties", 1, problem.query.inputs, problem.query.outputs, kinds)
+    return digest("kindred properties", 1, problem.network.inputs, problem.network.outputs, kinds)
 
 
 def hull(problem: Problem) -> NDArray[np.float32] | None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from ivan.arrangement import same_terms
 from ivan.errors import InputError, MismatchError, ProofError
 from ivan.incremental.base import Candidate
 from ivan.incremental.kindred import hull, kin, overlap
@@ -161,7 +162,7 @@ class Bases:
             kin=kin(self._problem),
             limit=RELATIVES,
         ):
-            other = stored_hull(named.asked, self._problem.query.inputs)
+            other = stored_hull(named.asked, self._problem.network.inputs)
             if other is not None and compatible(named.run):
                 found.append((float(overlap(box, other[None])[0]), named))
         found = [(alike, named) for alike, named in found if alike > -np.inf]
@@ -225,10 +226,11 @@ class Bases:
     def _transplanted(self, named: NamedRun) -> Base | None:
         query = stored_query(self._store, named.asked.digest, self._warn)
         base = None if query is None else self._base(named.run, named.network.name)
-        if query is None or base is None:
+        if query is None or base is None or not same_terms(self._problem.query, query):
             return None
         try:
-            proof = transplant(self._problem, build_problem(query, self._problem.network), base.proof)
+            old = build_problem(query, self._problem.network, self._problem.place)
+            proof = transplant(self._problem, old, base.proof)
         except (ProofError, InputError) as error:
             self._warn(f"the proof of run {named.run.id} is not used: {error.message}", error.hint)
             return None

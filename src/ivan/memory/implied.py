@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ivan.arrangement import same_terms
 from ivan.errors import ProofError
 from ivan.incremental.kindred import hull, kin
 from ivan.memory.stored import RELATIVES, Warn, stored_hull, stored_query, trusted
@@ -37,13 +38,14 @@ def implying(store: ProofStore, problem: Problem, warn: Warn) -> NamedRun | None
     query, relation = problem.query, kin(problem)
     found = []
     for named in store.proofs_of_others(query.digest, network=problem.network.digest, limit=RELATIVES):
-        around = stored_hull(named.asked, query.inputs)
+        around = stored_hull(named.asked, problem.network.inputs)
         if around is not None and (around[0] <= box[0]).all() and (around[1] >= box[1]).all() and trusted(named.run):
             found.append(named)
     found.sort(key=lambda named: named.asked.kin != relation)
     for named in found[:MOST_READ]:
         other = stored_query(store, named.asked.digest, warn)
-        if other is not None and lies_within(query, other) and _intact(store, named.run, warn):
+        alike = other is not None and same_terms(query, other)
+        if other is not None and alike and lies_within(query, other) and _intact(store, named.run, warn):
             return named
     return None
 

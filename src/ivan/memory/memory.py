@@ -23,7 +23,6 @@ from ivan.memory.bases import Base, Bases
 from ivan.memory.implied import implying
 from ivan.memory.stored import RELATIVES, Warn, guarded, hull_bytes, once, trusted
 from ivan.network.compare import weights, weights_bytes
-from ivan.network.onnx_reader import Model
 from ivan.options import Options
 from ivan.problem import Problem
 from ivan.proof import Proof, Witness
@@ -53,19 +52,17 @@ class Memory:
 
     Args:
         store: the open store.
-        model: the model asked about.
+        file: SHA-256 of the model's file.
         problem: the problem asked about.
         warn: told about everything that is damaged.
     """
 
-    def __init__(self, store: ProofStore, model: Model, problem: Problem, warn: Warn) -> None:
-        self._store, self._model, self._problem, self._warn = store, model, problem, warn
+    def __init__(self, store: ProofStore, file: str, problem: Problem, warn: Warn) -> None:
+        self._store, self._file, self._problem, self._warn = store, file, problem, warn
         self._bases = Bases(store, problem, warn)
 
     @classmethod
-    def open(
-        cls, location: str | None, model: Model, problem: Problem, deadline: Deadline, warn: Warn
-    ) -> Memory | None:
+    def open(cls, location: str | None, file: str, problem: Problem, deadline: Deadline, warn: Warn) -> Memory | None:
         """Opens the store; None, and a warning, where that is not possible.
 
         A store that another process holds is waited for, for a share of the time that is left.
@@ -80,7 +77,7 @@ class Memory:
             return None
         if store.read_only:
             warn(f"{store.location} cannot be written: nothing will be saved", None)
-        return cls(store, model, problem, warn)
+        return cls(store, file, problem, warn)
 
     def close(self) -> None:
         """Closes the store."""
@@ -196,7 +193,7 @@ class Memory:
             architecture=network.architecture_digest,
             name=Path(network.name).name,
             parameters=len(weights(network)),
-            file_digest=self._model.file_digest,
+            file_digest=self._file,
             weights=weights_bytes(network),
         )
         query = self._problem.query
@@ -204,7 +201,7 @@ class Memory:
             digest=self._property,
             name=Path(query.path).name,
             size=query.size,
-            inputs=query.inputs,
+            inputs=self._problem.network.inputs,
             kin=kin(self._problem),
             hull=hull_bytes(hull(self._problem)),
             query=encode_query(query),

@@ -18,12 +18,15 @@ difference of its own are subtracted as they are, L'_kj h'_j - L_kj h_j; so are 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from ivan.network.activations.difference import DIFFERENCES, Difference
 from ivan.network.affine import Affine
+from ivan.network.combine import Part, combine, moved
 from ivan.network.compare import same_architecture
-from ivan.network.layers import Layer, Network
+from ivan.network.layers import Network
 from ivan.network.linear import Array, LinearMap, exact_difference, negative, subtract
 
 Places = Mapping[int, int] | Sequence[int]
@@ -87,10 +90,9 @@ def side_by_side(first: Network, second: Network) -> Network:
     """
     if first.inputs != second.inputs:
         raise ValueError(f"networks of {first.inputs} and {second.inputs} inputs share none")
-    by = len(first.layers)
-    moved = tuple(Layer(_moved(layer.affine, by), layer.activation, layer.name) for layer in second.layers)
-    output = Affine.concatenated([first.output, _moved(second.output, by)])
-    return Network((*first.layers, *moved), first.input_shape, output, second.name, first.precision)
+    shared = np.arange(first.inputs)
+    network = combine([Part(first, shared), Part(second, shared)], first.input_shape, twice=True)
+    return replace(network, name=second.name, precision=first.precision, types=first.types)
 
 
 def join(first: Network, second: Network) -> Joint:
@@ -103,7 +105,7 @@ def join(first: Network, second: Network) -> Joint:
         raise ValueError(f"{first.outputs} and {second.outputs} outputs have no difference")
     network = side_by_side(first, second)
     by = len(first.layers)
-    apart = _moved(second.output, by).plus(first.output.scaled(-1.0))
+    apart = moved(second.output, by).plus(first.output.scaled(-1.0))
     if not same_architecture(first, second):
         return Joint(network, (), None, apart)
     pairs: list[Pair] = []
@@ -116,12 +118,6 @@ def join(first: Network, second: Network) -> Joint:
             pairs.append(Pair(affine, activation, k, by + k))
             place[k] = len(network.layers) + len(pairs)
     return Joint(network, tuple(pairs), difference(second.output, first.output, here, place, own), apart)
-
-
-def _moved(affine: Affine, by: int) -> Affine:
-    """The expression with every layer that it reads so many places further back."""
-    terms = {source + by if source else 0: linear for source, linear in affine.terms}
-    return Affine(affine.size, terms, affine.constants)
 
 
 def difference(second: Affine, first: Affine, here: Places, moved: Mapping[int, int], own: Places) -> Affine:

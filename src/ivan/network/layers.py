@@ -17,9 +17,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.digest import digest
+from ivan.digest import Digestible, digest
 from ivan.network.activations import Activation
 from ivan.network.affine import Affine
+from ivan.network.element_types import rounded
 from ivan.network.linear import Array
 
 
@@ -53,6 +54,8 @@ class Network:
         output: the outputs, flattened and concatenated in the file's order.
         name: the file's name, for messages.
         precision: numpy name of the arithmetic the deployed model uses, `float32` or `float64`.
+        types: numpy names of the inputs' types and how many inputs in a row are of each; empty where all are of the
+            precision. An integer input stands for the real number that it is.
         arithmetic: unit roundoff of the arithmetic that bounds speak of; 0 for that of the real numbers. It is part of
             what is asked of a network, not of the network, and in no digest.
     """
@@ -62,9 +65,14 @@ class Network:
     output: Affine
     name: str = ""
     precision: str = "float32"
+    types: tuple[tuple[str, int], ...] = ()
     arithmetic: float = 0.0
 
     def __post_init__(self) -> None:
+        if all(kind == self.precision for kind, _ in self.types):
+            object.__setattr__(self, "types", ())
+        elif sum(count for _, count in self.types) != self.inputs:
+            raise ValueError(f"types of {sum(count for _, count in self.types)} inputs where there are {self.inputs}")
         for k, layer in enumerate(self.layers, 1):
             self._check(layer.affine, k, layer.name or f"layer {k}")
             if layer.affine.size % layer.activation.arity:
@@ -97,6 +105,19 @@ class Network:
         """Number of values of a layer; of the input for 0."""
         return self.inputs if source == 0 else self.layers[source - 1].size
 
+    @property
+    def input_runs(self) -> tuple[tuple[str, int], ...]:
+        """Types of the inputs and how many in a row are of each."""
+        return self.types or ((self.precision, self.inputs),)
+
+    def rounded(self, x: Array) -> Array:
+        """The nearest numbers that the inputs can take: (..., inputs), float64."""
+        ends = np.cumsum([count for _, count in self.input_runs])
+        parts = np.split(np.asarray(x, np.float64), ends[:-1], axis=-1)
+        return np.concatenate(
+            [rounded(part, kind) for part, (kind, _) in zip(parts, self.input_runs, strict=True)], axis=-1
+        )
+
     def fitting(self, numbers: int) -> int:
         """How many points, or domains, have about so many values of all layers together; at least one."""
         return max(1, numbers // max(1, sum(self.size(source) for source in range(len(self.layers) + 1))))
@@ -105,7 +126,9 @@ class Network:
     def digest(self) -> str:
         """Names the function: SHA-256 over the normal form with its numbers."""
         parts = [[layer.activation.describe(), layer.affine.describe()] for layer in self.layers]
-        return digest("network 1", self.inputs, parts, self.output.describe(), self.precision)
+        types: list[Digestible] = [[kind, count] for kind, count in self.types]
+        last = [types] if types else []  # most networks have none, which leaves no trace
+        return digest("network 1", self.inputs, parts, self.output.describe(), self.precision, *last)
 
     @cached_property
     def architecture_digest(self) -> str:

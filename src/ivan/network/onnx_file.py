@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,9 +99,9 @@ def opset(model: ModelProto, path: Path, supported: range) -> int:
     return version
 
 
-def needed_nodes(graph: GraphProto) -> list[NodeProto]:
-    """The nodes that the outputs depend on, in the file's order."""
-    wanted = {output.name for output in graph.output}
+def needed_nodes(graph: GraphProto, hidden: Sequence[str] = ()) -> list[NodeProto]:
+    """The nodes that the outputs, and the hidden tensors of these names, depend on; in the file's order."""
+    wanted = {output.name for output in graph.output}.union(hidden)
     nodes = []
     for node in reversed(graph.node):
         if wanted.intersection(node.output):

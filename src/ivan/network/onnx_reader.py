@@ -10,16 +10,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import reduce
 from hashlib import sha256
+from math import prod
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ivan.errors import ModelError, UnsupportedOperatorError
+from ivan.errors import MismatchError, ModelError, UnsupportedOperatorError
 from ivan.network.affine import Affine
+from ivan.network.element_types import FLOATS, INTEGERS, coarser
 from ivan.network.layers import Layer, Network
+from ivan.network.linear import Selection
 from ivan.network.onnx_file import (
     attribute_value,
     initializers,
@@ -30,6 +35,7 @@ from ivan.network.onnx_file import (
     read_bytes,
 )
 from ivan.network.onnx_ops import OPERATORS, Expression, Node, Tensor, UsageError, Value, check_size, lift
+from ivan.network.onnx_ops.values import LARGEST
 
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto, ValueInfoProto
@@ -43,18 +49,25 @@ _WIDE = 6
 _LONG = 100
 """And more than this are too many to evaluate inside one another even for a single use."""
 
-_FLOATS: dict[int, np.dtype[Any]] = {1: np.dtype(np.float32), 11: np.dtype(np.float64)}
-"""TensorProto.DataType of the inputs that can be read."""
+_ON_INTEGERS = frozenset(
+    {"Cast", "Concat", "DepthToSpace", "Dropout", "Expand", "Flatten", "Gather", "Identity", "Max", "Min", "Pad",
+     "Relu", "Reshape", "Shape", "Size", "Slice", "SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze",
+     "Where"}
+)  # fmt: skip
+"""Operators whose result on integers is the one on the real numbers that they are: sums and products may overflow, and
+a quotient is cut off."""
 
 _INFINITE = frozenset({"Clip", "Cast", "Identity"})
 """Operators whose constant operands may be infinite: the limits of a Clip, and what they pass through."""
+
+_NUMERIC = range(1, 14)  # the plain types of TensorProto.DataType; what they are called is numpy's affair
 
 _VARIADIC = 0x04  # inspect.CO_VARARGS
 
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output of the model.
+    """An input or output of the model, or a tensor inside.
 
     Attributes:
         name: in the file.
@@ -66,11 +79,18 @@ class Port:
     shape: tuple[int, ...]
     dtype: str
 
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return prod(self.shape)
+
 
 MOST_BYTES, MOST_NEURONS = 300_000_000, 5_000_000
 """Largest model, by its file and by what it computes. In the verifier a number of the file takes up to ten times its
 room (in two precisions, with its absolute value, in two orders), and of a network of so many neurons a search takes up
 to two gigabytes; four are to be enough."""
+
+Ports = tuple[Port, ...]
 
 _SMALLER = "verify the part of the network that matters, or a smaller version of it"
 
@@ -84,16 +104,18 @@ class Model:
         data: the decompressed ONNX file, with external data inside: what onnxruntime is given.
         path: where it was read.
         file_digest: SHA-256 of `data`.
-        input: its input.
+        inputs: its inputs, in the order in which `network` expects them one after the other.
         outputs: its outputs, in the order in which `network` concatenates them.
+        hidden: tensors inside that were asked for; `network` has them behind the outputs.
     """
 
     network: Network
     data: bytes
     path: str
     file_digest: str
-    input: Port
+    inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+    hidden: tuple[Port, ...] = ()
 
 
 def read_network(path: str | PathLike[str]) -> Network:
@@ -101,10 +123,15 @@ def read_network(path: str | PathLike[str]) -> Network:
     return read_model(path).network
 
 
-def read_model(path: str | PathLike[str]) -> Model:
+def read_model(path: str | PathLike[str], hidden: Sequence[str] = ()) -> Model:
     """Reads an ONNX file, plain or compressed with gzip.
 
+    Args:
+        path: the file.
+        hidden: names of tensors inside that the network is to yield behind its outputs.
+
     Raises:
+        MismatchError: there is no tensor of such a name.
         UnsupportedOperatorError: when it uses operators, or forms of them, that cannot be verified; names all.
         ModelError: when it is missing, damaged, ill-formed or too large.
     """
@@ -116,8 +143,8 @@ def read_model(path: str | PathLike[str]) -> Model:
             hint=_SMALLER,
         )
     reader = _Reader(proto.graph, place, opset(proto, place, OPSETS))
-    network, source, outputs = reader.read()
-    return Model(network, data, str(path), sha256(data).hexdigest(), source, outputs)
+    network, inputs, outputs, inside = reader.read(tuple(hidden))
+    return Model(network, data, str(path), sha256(data).hexdigest(), inputs, outputs, inside)
 
 
 class _Reader:
@@ -133,51 +160,84 @@ class _Reader:
         for name, value in self.values.items():
             self._note_finite(name, value)
 
-    def read(self) -> tuple[Network, Port, tuple[Port, ...]]:
-        """The network with its input and outputs."""
-        source = self._declare_input()
-        nodes = needed_nodes(self.graph)
+    def read(self, hidden: tuple[str, ...]) -> tuple[Network, Ports, Ports, Ports]:
+        """The network with its inputs, outputs and the hidden tensors of these names."""
+        inputs = self._declare_inputs()
+        self._check_names(hidden)
+        names = tuple(output.name for output in self.graph.output) + hidden
+        nodes = needed_nodes(self.graph, hidden)
         uses = Counter(name for node in nodes for name in node.input)
-        uses.update(output.name for output in self.graph.output)
+        uses.update(names)
         for proto in nodes:
             self._read_node(proto, uses)
             self._check_size(proto)
         if self.unsupported:
             found = [self._described(usage, names) for usage, names in self.unsupported.items()]
             raise UnsupportedOperatorError(str(self.path), found)
-        results = [self._output(output) for output in self.graph.output]
+        results = [self._result(name, "output") for name in names[: len(self.graph.output)]]
+        results += [self._result(name, "hidden tensor") for name in hidden]
+        floats = [port.dtype for port in inputs if port.dtype in FLOATS]
+        floats += [result.dtype.name for result in results if not floats and result.dtype.name in FLOATS]
         network = Network(
             tuple(self.layers),
-            source.shape,
+            inputs[0].shape if len(inputs) == 1 else (sum(port.size for port in inputs),),
             Affine.concatenated([result.affine for result in results]),
             self.path.name,
-            source.dtype,
+            reduce(coarser, floats) if floats else FLOATS[0],
+            tuple((port.dtype, port.size) for port in inputs),
         )
-        names = (output.name for output in self.graph.output)
-        ports = (Port(name, result.shape, result.dtype.name) for name, result in zip(names, results, strict=True))
-        return network, source, tuple(ports)
+        ports = [Port(name, result.shape, result.dtype.name) for name, result in zip(names, results, strict=True)]
+        count = len(self.graph.output)
+        return network, inputs, tuple(ports[:count]), tuple(ports[count:])
 
     def _error(self, message: str, hint: str = "export the model again; onnx.checker may say more") -> ModelError:
         return ModelError(f"{self.path}: {' '.join(message.split())}", hint=hint)
 
-    def _declare_input(self) -> Port:
-        inputs: list[ValueInfoProto] = [i for i in self.graph.input if i.name not in self.values]
-        if len(inputs) != 1:
-            names = ", ".join(repr(i.name) for i in inputs) or "none"
+    def _declare_inputs(self) -> Ports:
+        declared: list[ValueInfoProto] = [i for i in self.graph.input if i.name not in self.values]
+        if not declared:
+            raise self._error("has no inputs", "a model without inputs computes one constant")
+        ports = []
+        for value in declared:
+            dtype, shape = self._input_type(value), input_shape(value, self.path)
+            try:
+                ports.append(Port(value.name, check_size(shape), dtype.name))
+            except ValueError as error:
+                raise self._error(f"input {value.name!r}: {error}") from error
+        total, start = sum(port.size for port in ports), 0
+        if total > LARGEST:
+            raise self._error(f"too large: more than {LARGEST:,} inputs cannot be verified", _SMALLER)
+        for port in ports:
+            index = np.arange(start, start + port.size)
+            affine = Affine.of(0, total) if port.size == total else Affine(port.size, {0: Selection(index, total)})
+            self.values[port.name] = Expression(affine, port.shape, np.dtype(port.dtype))
+            start += port.size
+        return tuple(ports)
+
+    def _input_type(self, value: ValueInfoProto) -> np.dtype[Any]:
+        from onnx.helper import tensor_dtype_to_np_dtype
+
+        kind = value.type.tensor_type.elem_type
+        dtype = np.dtype(tensor_dtype_to_np_dtype(kind)) if kind in _NUMERIC else None
+        if dtype is None or dtype.name not in (*FLOATS, *INTEGERS):
             raise self._error(
-                f"has {len(inputs)} inputs ({names}), not one", "concatenate the inputs into one and split it inside"
+                f"input {value.name!r} is not of float32, float64 or an integer type", "export with float32 inputs"
             )
-        shape = input_shape(inputs[0], self.path)
-        kind = inputs[0].type.tensor_type.elem_type
-        if kind not in _FLOATS:
-            raise self._error(f"input {inputs[0].name!r} is not float32 or float64", "export with float32 inputs")
-        dtype = _FLOATS[kind]
-        try:
-            size = int(np.prod(check_size(shape)))
-        except ValueError as error:
-            raise self._error(f"input {inputs[0].name!r}: {error}") from error
-        self.values[inputs[0].name] = Expression(Affine.of(0, size), shape, dtype)
-        return Port(inputs[0].name, shape, dtype.name)
+        return dtype
+
+    def _check_names(self, hidden: Sequence[str]) -> None:
+        """Raises where the graph has no tensor of such a name."""
+        known = set(self.values) | {name for node in self.graph.node for name in node.output if name}
+        for name in hidden:
+            if name in known:
+                continue
+            made = [node.output[0] for node in self.graph.node if node.name == name and node.output]
+            near = made or get_close_matches(name, sorted(known), n=3)
+            shown = ", ".join(repr(other) for other in near)
+            raise MismatchError(
+                f"{self.path}: there is no tensor {name!r} inside",
+                hint=f"did you mean {shown}?" if near else "`ivan model info` shows the nodes that were read",
+            )
 
     def _read_node(self, proto: NodeProto, uses: Counter[str]) -> None:
         name = proto.name or next(iter(proto.output), "")
@@ -198,6 +258,8 @@ class _Reader:
         if any(tensor in self.unknown for tensor in proto.input):
             return
         try:
+            if kind not in _ON_INTEGERS and any(isinstance(v, Expression) and v.dtype.kind in "iub" for v in inputs):
+                raise node.unsupported("of integers that depend on the input")
             attributes = {a.name: attribute_value(a) for a in proto.attribute}
             _check_call(operator, node, len(inputs), attributes)
             results = _call(operator, node, inputs, attributes)
@@ -243,14 +305,14 @@ class _Reader:
         if not isinstance(value, Expression) and value.dtype.kind == "f" and not np.all(np.isfinite(value)):
             self.infinite.add(name)
 
-    def _output(self, output: ValueInfoProto) -> Expression:
-        value = self.values.get(output.name)
+    def _result(self, name: str, what: str) -> Expression:
+        value = self.values.get(name)
         if value is None:
-            raise self._error(f"output {output.name!r} is computed by no node")
-        if output.name in self.infinite:
-            raise self._error(f"output {output.name!r} holds NaN or infinity", "train or export the model again")
-        if value.dtype.kind != "f":
-            raise self._error(f"output {output.name!r} is of type {value.dtype}, not a float", "export float outputs")
+            raise self._error(f"{what} {name!r} is computed by no node")
+        if name in self.infinite:
+            raise self._error(f"{what} {name!r} holds NaN or infinity", "train or export the model again")
+        if value.dtype.kind not in "fiub":
+            raise self._error(f"{what} {name!r} is of type {value.dtype}, not a number", "export float outputs")
         return lift(value)
 
     def _described(self, usage: str, nodes: list[str]) -> str:

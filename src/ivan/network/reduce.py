@@ -48,7 +48,9 @@ def reduced(network: Network, keep: Sequence[Index], cost: Cost) -> Network:
         Layer(within(layer.affine, units), layer.activation, layer.name)
         for layer, units in zip(network.layers, keep, strict=True)
     )
-    return Network(layers, network.input_shape, within(network.output, None), network.name, network.precision)
+    return Network(
+        layers, network.input_shape, within(network.output, None), network.name, network.precision, network.types
+    )
 
 
 def _cheapest(linear: LinearMap, cost: Cost) -> LinearMap:

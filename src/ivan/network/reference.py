@@ -11,13 +11,18 @@ soon as there are a few layers.)
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from itertools import accumulate
+from math import prod
+from typing import Any, Protocol
 
 import numpy as np
 
 from ivan.errors import ModelError
 from ivan.network.affine import Affine
+from ivan.network.element_types import FLOATS, coarser, rounded
 from ivan.network.layers import Network
 from ivan.network.linear import Array
 
@@ -35,12 +40,13 @@ class Runtime:
         data: the ONNX file, decompressed.
         threads: threads within an operator.
         name: the file's name, for messages.
+        hidden: names of tensors inside that are to be computed as well.
 
     Raises:
         ModelError: when onnxruntime refuses the model.
     """
 
-    def __init__(self, data: bytes, threads: int = 1, name: str = "model") -> None:
+    def __init__(self, data: bytes, threads: int = 1, name: str = "model", hidden: Sequence[str] = ()) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -50,6 +56,7 @@ class Runtime:
         # Idle worker threads would spin on the cores that the search needs.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
+            data, added = _with_outputs(data, hidden) if hidden else (data, 0)
             self._session: Any = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its exception types share no other base
             raise ModelError(
@@ -57,32 +64,95 @@ class Runtime:
                 hint="check the model with onnx.checker, or export it again",
             ) from error
         stored = {value.name for value in self._session.get_overridable_initializers()}
-        (declared,) = (value for value in self._session.get_inputs() if value.name not in stored)
+        declared = [value for value in self._session.get_inputs() if value.name not in stored]
         self._name = name
-        self._input: str = declared.name
+        names = [value.name for value in self._session.get_outputs()]
+        self._order = [*range(len(names) - added), *map(names.index, hidden)]  # of the results
         # An open batch dimension runs as 1, as the reader has it.
-        self._shape = tuple(d if isinstance(d, int) and d > 0 else 1 for d in declared.shape)
-        self.precision: np.dtype[Any] = np.dtype(np.float64 if declared.type == "tensor(double)" else np.float32)
+        self._inputs = [
+            _Input(v.name, tuple(d if isinstance(d, int) and d > 0 else 1 for d in v.shape), _dtype(v.type))
+            for v in declared
+        ]
+        floats = [i.dtype.name for i in self._inputs if i.dtype.kind == "f"]
+        self.precision: np.dtype[Any] = np.dtype(reduce(coarser, floats) if floats else FLOATS[0])
+
+    def rounded(self, x: Array) -> Array:
+        """The nearest numbers that the inputs can take: (..., n), float64."""
+        parts = np.split(np.asarray(x, np.float64), self._starts, axis=-1)
+        return np.concatenate([rounded(p, i.dtype.name) for p, i in zip(parts, self._inputs, strict=True)], axis=-1)
+
+    @property
+    def _starts(self) -> list[int]:
+        """Where the second input begins in the flat vector, and every later one."""
+        return list(accumulate(prod(i.shape) for i in self._inputs[:-1]))
 
     def run(self, x: Array) -> Array:
-        """The outputs, flattened and concatenated: (n,) float64 -> (m,) float64; x is rounded to the model's precision.
+        """The outputs and then the hidden tensors, flattened and concatenated: (n,) float64 -> (m,) float64.
+
+        Args:
+            x: all inputs, flattened and concatenated; rounded to what they can take.
 
         Raises:
             ModelError: when the model cannot be run.
         """
-        tensor = np.asarray(x).astype(self.precision).reshape(self._shape)
+        parts = np.split(self.rounded(x), self._starts)
+        feed = {i.name: part.astype(i.dtype).reshape(i.shape) for part, i in zip(parts, self._inputs, strict=True)}
         try:
-            results = self._session.run(None, {self._input: tensor})
+            results = self._session.run(None, feed)
         except Exception as error:  # as above
             raise ModelError(f"{self._name}: onnxruntime cannot run the model: {_first_line(error)}") from error
-        return np.concatenate([np.asarray(result, np.float64).ravel() for result in results])
+        return np.concatenate([np.asarray(results[k], np.float64).ravel() for k in self._order])
+
+
+@dataclass(frozen=True)
+class _Input:
+    """An input as onnxruntime declares it."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+_TYPES = {"tensor(float)": "float32", "tensor(double)": "float64"}
+"""onnxruntime's names of types that numpy calls otherwise; `tensor(int8)` is int8."""
+
+
+def _dtype(kind: str) -> np.dtype[Any]:
+    return np.dtype(_TYPES.get(kind, kind.removeprefix("tensor(").removesuffix(")")))
+
+
+def _with_outputs(data: bytes, names: Sequence[str]) -> tuple[bytes, int]:
+    """The model with more tensors among its outputs, and how many more these are."""
+    import onnx
+
+    proto = onnx.ModelProto.FromString(data)
+    there = {output.name for output in proto.graph.output}
+    new = [name for name in dict.fromkeys(names) if name not in there]
+    proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in new)
+    return proto.SerializeToString(), len(new)
 
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n", 1)[0]
 
 
-def self_check(network: Network, runtime: Runtime, lower: Array, upper: Array, rng: np.random.Generator) -> None:
+class Deployed(Protocol):
+    """What computes a network's outputs in the deployed arithmetic: a `Runtime`, or several."""
+
+    @property
+    def precision(self) -> np.dtype[Any]:
+        """The coarsest floating-point type among its inputs."""
+
+    def rounded(self, x: Array) -> Array:
+        """The nearest numbers that the inputs can take."""
+
+    def run(self, x: Array) -> Array:
+        """(n,) inputs -> (m,) outputs."""
+
+
+def self_check(
+    network: Network, runtime: Deployed, lower: Array, upper: Array, rng: np.random.Generator, *, behind: int = 0
+) -> None:
     """Compares a network with its deployed model at the centre of a box and at two random points.
 
     Args:
@@ -91,14 +161,15 @@ def self_check(network: Network, runtime: Runtime, lower: Array, upper: Array, r
         lower: (n,), finite.
         upper: (n,), finite.
         rng: chooses the points.
+        behind: outputs of the network, its last ones, that the deployed model does not have.
 
     Raises:
         ModelError: when they differ by more than rounding explains.
     """
     shares = np.concatenate([np.full((1, len(lower)), 0.5), rng.random((2, len(lower)))])
-    points = (lower + shares * (upper - lower)).astype(runtime.precision).astype(np.float64)
+    points = runtime.rounded(lower + shares * (upper - lower))
     actual = np.stack([runtime.run(point) for point in points])
-    expected = network(points)
+    expected = network(points)[:, : network.outputs - behind]
     if actual.shape != expected.shape:
         raise _misread(network, f"{expected.shape[1]} outputs instead of {actual.shape[1]}")
     if not np.all(np.isfinite(actual)):

@@ -34,7 +34,7 @@ def restored(later: Network, numbers: Sequence[Array], digest: str) -> Network |
             layers.append(Layer(affine, layer.activation, layer.name))
             sizes.append(affine.size)
         output = _affine(later.output, left, sizes)
-        network = Network(tuple(layers), later.input_shape, output, later.name, later.precision)
+        network = Network(tuple(layers), later.input_shape, output, later.name, later.precision, later.types)
     except ValueError:
         return None
     return network if network.digest == digest else None

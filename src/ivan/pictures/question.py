@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ivan.deployment import deploy
 from ivan.errors import InputError
 from ivan.memory import Memory
 from ivan.memory.stored import Warn
-from ivan.network.onnx_reader import read_model
-from ivan.problem import build_problem
 from ivan.vnnlib import read_query
 
 if TYPE_CHECKING:
@@ -21,8 +20,8 @@ def run_of(store: ProofStore, model: str, query: str, warn: Warn) -> int:
     Raises:
         InputError: model or query cannot be used, or no proof of theirs is stored.
     """
-    read = read_model(model)
-    base = Memory(store, read, build_problem(read_query(query), read.network), warn).own()
+    deployment = deploy(read_query(query), model)
+    base = Memory(store, deployment.file_digest, deployment.problem, warn).own()
     if base is None:
         raise InputError(
             f"{store.location}: no proof of {query} for {model}",

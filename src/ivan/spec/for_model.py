@@ -82,7 +82,7 @@ def robust_around(
     Raises:
         ValueError: one of the numbers means nothing for this model.
     """
-    shape = model.input.shape
+    shape = model.network.input_shape
     kept, odd = _class(run, around.point(centre, shape), label)
     limits = "" if around.clip is None else f", within [{short(around.clip[0])}, {short(around.clip[1])}]"
     before = "" if around.mean is None else ", before it is normalised"

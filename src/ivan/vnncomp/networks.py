@@ -43,20 +43,14 @@ def networks(field: str) -> tuple[tuple[str | None, str], ...]:
     return tuple(found.items())
 
 
-def single(field: str) -> str:
-    """The path of the only network in a field, or of its compressed copy where that is all there is.
+def models(field: str) -> str | dict[str, str]:
+    """The path of the only network in a field, or the paths of all by name; compressed copies where these are all.
 
     Raises:
-        InputError: several networks, or a list that cannot be read.
+        InputError: a list that cannot be read.
     """
-    named = networks(field)
-    if len(named) > 1:
-        names = ", ".join(str(name) for name, _ in named)
-        raise InputError(
-            f"networks {names} in one instance: several networks are not supported",
-            hint="instances of one network are",
-        )
-    return present(named[0][1])
+    named = {name: present(path) for name, path in networks(field)}
+    return named[None] if None in named else {str(name): path for name, path in named.items()}
 
 
 def present(path: str) -> str:

@@ -1,0 +1,131 @@
+"""Which input of the verified network each input of a query is, and which types a query may declare.
+
+A query about several networks becomes one about one network, which computes all of them over distinct inputs: inputs
+that stand equal in every part of the query are one. Behind its outputs stand the products that the query speaks of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivan.errors import InputError
+from ivan.network.combine import Part, combine, with_products
+from ivan.network.element_types import INTEGERS
+from ivan.network.layers import Network
+from ivan.vnnlib import Query
+from ivan.vnnlib.formula import And, Atom, inequality
+
+Index = NDArray[np.int64]
+
+REAL = "real"
+"""A declared type that asks about exact arithmetic, whatever the model's type is."""
+
+SOUND_INPUTS, SOUND_OUTPUTS = frozenset((REAL, *INTEGERS)), frozenset((REAL,))
+"""Declared types for which an `unsat` speaks of what the query asks about; of inputs, and of all other tensors."""
+
+
+def check_types(query: Query) -> None:
+    """Are the declared types such that the analysis is sound for them?
+
+    Raises:
+        InputError: one is not.
+    """
+    for network in query.networks:
+        for tensor, sound in (
+            *((tensor, SOUND_INPUTS) for tensor in network.inputs),
+            *((tensor, SOUND_OUTPUTS) for tensor in (*network.outputs, *network.hidden)),
+        ):
+            if tensor.element.lower() not in sound:
+                raise InputError(
+                    f"{query.path}: {tensor.name} is declared {tensor.element}: rounding in the model's arithmetic is "
+                    "not analysed",
+                    hint=f"declare it {REAL}: then the question is about exact arithmetic, and a counterexample still "
+                    "has to hold in the model's own",
+                )
+
+
+def elements(query: Query) -> list[str]:
+    """The declared element type of every input, in lower case; nothing for VNN-LIB 1.0."""
+    tensors = chain.from_iterable(network.inputs for network in query.networks)
+    return [tensor.element.lower() for tensor in tensors for _ in range(tensor.size)]
+
+
+def named_input(query: Query, number: int) -> str:
+    """What the query calls an input."""
+    for tensor in chain.from_iterable(network.inputs for network in query.networks):
+        if number < tensor.size:
+            index = np.unravel_index(number, tensor.shape)
+            return tensor.name + (f"[{','.join(map(str, index))}]" if index else "")
+        number -= tensor.size
+    return f"X_{number}"
+
+
+def arranged(query: Query, parts: Sequence[Part]) -> tuple[Network, Index]:
+    """All networks as one over distinct inputs, with the query's products behind its outputs.
+
+    Args:
+        query: what is asked.
+        parts: its networks in order, each with the query's input that every one of its inputs is.
+
+    Returns:
+        The network, and (query.inputs,) which of its inputs every input of the query is.
+    """
+    place = distinct_inputs(query)
+    moved = [Part(part.network, place[part.inputs], part.outputs) for part in parts]
+    first = moved[0]
+    if len(moved) == 1 and first.outputs is None and np.array_equal(first.inputs, np.arange(len(place))):
+        network = first.network  # as it is, so that its other proofs are its own
+    else:
+        network = combine(moved, (int(place.max(initial=-1)) + 1,))
+    return with_products(network, query.products), place
+
+
+def same_terms(query: Query, other: Query) -> bool:
+    """Do the inputs, outputs and products of two queries about one arranged network mean the same?"""
+    return (
+        (query.inputs, query.outputs, query.products) == (other.inputs, other.outputs, other.products)
+        and elements(query) == elements(other)
+        and np.array_equal(distinct_inputs(query), distinct_inputs(other))
+    )
+
+
+def distinct_inputs(query: Query) -> Index:
+    """(query.inputs,) numbers from 0 on; inputs that must be equal wherever the query holds have the same number."""
+    equations = _equations(query)
+    if not equations:
+        return np.arange(query.inputs)
+    leader = list(range(query.inputs))
+
+    def lead(i: int) -> int:
+        while leader[i] != i:
+            leader[i] = leader[leader[i]]
+            i = leader[i]
+        return i
+
+    for i, j in equations:
+        first, second = sorted((lead(i), lead(j)))
+        leader[second] = first
+    leaders = np.array([lead(i) for i in range(query.inputs)], np.int64)
+    place: Index = np.unique(leaders, return_inverse=True)[1].astype(np.int64)
+    return place.reshape(-1)
+
+
+def _equations(query: Query) -> list[tuple[int, int]]:
+    """Pairs of inputs that stand equal outside of all disjunctions."""
+    if query.version < 2:  # there was never a reason to write that
+        return []
+    formula = query.formula
+    atoms = [formula] if isinstance(formula, Atom) else formula.operands if isinstance(formula, And) else ()
+    below: set[tuple[int, int]] = set()  # (i, j) where x_i <= x_j
+    for atom in atoms:
+        if not isinstance(atom, Atom) or atom.left.mentions_output or atom.right.mentions_output:
+            continue
+        pairs, bound = inequality(atom)
+        if len(pairs) == 2 and bound == 0 and pairs[0][1] == -pairs[1][1]:
+            (i, c), (j, _) = pairs
+            below.add((i, j) if c > 0 else (j, i))
+    return [(i, j) for i, j in below if i < j and (j, i) in below]

@@ -1,0 +1,115 @@
+"""Questions about several networks, from their files to an answer, and once more from the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+from tests.declared import asked, box, equal, network, tensor
+from tests.models import dense
+
+import ivan
+from ivan.answer import tensors
+from ivan.deployment import deploy
+from ivan.errors import InputError
+from ivan.outcome import Use
+from ivan.verdict import Verdict
+from ivan.vnnlib import Query
+
+MODELS = {"f": "f.onnx", "g": "g.onnx"}
+SAME = equal(0, 3) + equal(1, 4) + equal(2, 5)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model, and the same with weights that differ a little."""
+    monkeypatch.chdir(tmp_path)
+    data = dense([3, 8, 8, 2], np.random.default_rng(0))
+    (tmp_path / "f.onnx").write_bytes(data)
+    proto, rng = onnx.load_from_string(data), np.random.default_rng(1)
+    for weight in proto.graph.initializer:
+        array = numpy_helper.to_array(weight)
+        moved = array + 1e-3 * rng.standard_normal(array.shape).astype(np.float32)
+        weight.CopyFrom(numpy_helper.from_array(moved, weight.name))
+    (tmp_path / "g.onnx").write_bytes(proto.SerializeToString())
+    return tmp_path
+
+
+def apart(by: float, more: str = SAME) -> Query:
+    """Do the first outputs differ by more than that where the inputs are equal?"""
+    networks = [
+        network("f", [tensor("X", 1, 3)], [tensor("Y", 1, 2)]),
+        network("g", [tensor("V", 1, 3)], [tensor("W", 1, 2)], isomorphic_to="f"),
+    ]
+    unsafe = f"(assert (or (>= Y_0 (+ Y_2 {by})) (>= Y_2 (+ Y_0 {by}))))"
+    return asked(networks, box(6, -0.5, 0.5) + more + unsafe)
+
+
+def test_networks_that_are_close_are_proved_close_and_a_difference_is_shown(folder):
+    query = apart(0.05)
+    proved = ivan.verify(MODELS, query, store=False, timeout=60)
+    assert proved.verdict is Verdict.UNSAT
+    assert proved.vnnlib_version == 2
+    found = ivan.verify(MODELS, apart(1e-4), store=False, timeout=60)
+    assert found.verdict is Verdict.SAT
+    values = {t.name: t.values for t in found.tensors}
+    assert list(values) == ["X", "Y", "V", "W"]
+    np.testing.assert_array_equal(values["X"], values["V"])
+    assert abs(values["Y"][0] - values["W"][0]) >= 1e-4
+    # the printed text alone reproduces the violation
+    deployment = deploy(query, MODELS)
+    printed = [float(line) for line in (found.counterexample or "").splitlines() if " " not in line]
+    np.testing.assert_array_equal(printed[:3], values["X"])
+    np.testing.assert_array_equal(deployment.run(np.array(printed[:3])), np.concatenate([printed[3:5], printed[8:10]]))
+
+
+def test_the_same_question_is_answered_from_the_store(folder):
+    first = ivan.verify(MODELS, apart(0.05), store="proofs.db", timeout=60)
+    again = ivan.verify(MODELS, apart(0.05), store="proofs.db", timeout=60)
+    assert (first.verdict, again.verdict, again.exact) == (Verdict.UNSAT, Verdict.UNSAT, True)
+    checked = ivan.verify(MODELS, apart(0.05), store="proofs.db", timeout=60, recheck=True)
+    assert (checked.verdict, checked.base_use) == (Verdict.UNSAT, Use.PROOF)
+    assert checked.reused_leaves > 0
+    swapped = ivan.verify({"f": "g.onnx", "g": "f.onnx"}, apart(0.05), store="proofs.db", timeout=60)
+    assert not swapped.exact
+
+
+def test_a_counterexample_in_the_store_is_confirmed_by_both_models(folder):
+    first = ivan.verify(MODELS, apart(1e-4), store="proofs.db", timeout=60)
+    again = ivan.verify(MODELS, apart(1e-4), store="proofs.db", timeout=60)
+    assert (again.verdict, again.exact) == (Verdict.SAT, True)
+    assert again.counterexample == first.counterexample
+
+
+def test_an_answer_implies_weaker_ones_about_the_same_inputs_alone(folder):
+    assert ivan.verify(MODELS, apart(0.05), store="proofs.db", timeout=60).verdict is Verdict.UNSAT
+    weaker = ivan.verify(MODELS, apart(0.06), store="proofs.db", timeout=60)
+    assert weaker.verdict is Verdict.UNSAT
+    # over other inputs it is another question, whatever it says of outputs
+    other = ivan.verify(MODELS, apart(0.06, equal(0, 4) + equal(1, 3) + equal(2, 5)), store="proofs.db", timeout=60)
+    assert not other.exact
+    assert other.base_use is not Use.IMPLICATION
+
+
+def test_a_base_cannot_be_named_for_several_networks(folder):
+    with pytest.raises(InputError, match="no version of several networks can be named as a base") as caught:
+        ivan.verify(MODELS, apart(0.05), store="proofs.db", base="f.onnx")
+    assert caught.value.hint
+
+
+def test_tensors_are_cut_in_the_order_of_the_declarations():
+    first = network("f", [tensor("A", 2), tensor("B")], [tensor("Y", 1)], [tensor("H", 1, 2, onnx="h")])
+    second = network("g", [tensor("C", 1, element="int8")], [tensor("Z", 1)])
+    found = tensors([first, second], np.array([1.0, 2, 3, -4]), np.array([5.0, 6, 7, 0.1]))
+    text = "\n".join(t.block() for t in found)
+    assert text == (
+        "A real [2]\n1.0\n2.0\nB real []\n3.0\nH real [1,2]\n6.0\n7.0\nY real [1]\n5.0\nC int8 [1]\n-4\nZ real [1]\n0.1"
+    )
+    for one in found:
+        read = numpy_helper.to_array(onnx.TensorProto.FromString(one.serialised()))
+        assert read.dtype == ("int8" if one.element == "int8" else "float64")
+        assert read.shape == one.shape
+        np.testing.assert_array_equal(read.ravel(), one.values)
