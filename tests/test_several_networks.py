@@ -113,3 +113,23 @@ def test_tensors_are_cut_in_the_order_of_the_declarations():
         assert read.dtype == ("int8" if one.element == "int8" else "float64")
         assert read.shape == one.shape
         np.testing.assert_array_equal(read.ravel(), one.values)
+
+
+def test_networks_of_one_architecture_over_the_same_inputs_have_a_form_as_differences(folder):
+    plain, carried = (deploy(apart(0.05), MODELS) for _ in range(2))
+    problem = carried.as_differences()
+    assert problem is not None
+    x = np.random.default_rng(0).uniform(-0.5, 0.5, (50, 3))
+    np.testing.assert_allclose(problem.network(x), plain.problem.network(x), atol=1e-12)
+    assert problem.network.digest != plain.problem.network.digest
+    for mine, other in zip(problem.regions, plain.problem.regions, strict=True):
+        np.testing.assert_array_equal(mine.lower, other.lower)
+    assert any(layer.activation.name == "ReluMoved" for layer in problem.network.layers)
+
+
+def test_networks_over_other_inputs_or_of_another_architecture_have_no_such_form(folder):
+    assert deploy(apart(0.05, equal(0, 4) + equal(1, 3) + equal(2, 5)), MODELS).as_differences() is None
+    assert deploy(apart(0.05, equal(0, 3) + equal(1, 4)), MODELS).as_differences() is None
+    (folder / "h.onnx").write_bytes(dense([3, 9, 8, 2], np.random.default_rng(0)))
+    assert deploy(apart(0.05), {"f": "f.onnx", "g": "h.onnx"}).as_differences() is None
+    assert deploy(apart(0.05), {"f": "f.onnx", "g": "f.onnx"}).as_differences() is None

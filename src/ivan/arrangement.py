@@ -7,15 +7,19 @@ that stand equal in every part of the query are one. Behind its outputs stand th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ivan.errors import InputError
+from ivan.network.carry import carried
 from ivan.network.combine import Part, combine, with_products
+from ivan.network.compare import same_architecture
 from ivan.network.element_types import INTEGERS
 from ivan.network.layers import Network
+from ivan.network.linear import Selection
 from ivan.vnnlib import Query
 from ivan.vnnlib.formula import And, Atom, inequality
 
@@ -82,6 +86,32 @@ def arranged(query: Query, parts: Sequence[Part]) -> tuple[Network, Index]:
     else:
         network = combine(moved, (int(place.max(initial=-1)) + 1,))
     return with_products(network, query.products), place
+
+
+def arranged_as_differences(query: Query, parts: Sequence[Part]) -> Network | None:
+    """The same question about two networks of one architecture over the same inputs, the second as differences.
+
+    None for any other networks.
+    """
+    if len(parts) != 2:
+        return None
+    place = distinct_inputs(query)
+    first, second = (Part(part.network, place[part.inputs], part.outputs) for part in parts)
+    alone = first.network, second.network
+    if not np.array_equal(first.inputs, second.inputs) or not same_architecture(*alone):
+        return None
+    if alone[0].digest == alone[1].digest or any(network.arithmetic for network in alone):
+        return None
+    shape = (int(place.max(initial=-1)) + 1,)
+    if len(first.inputs) != shape[0]:
+        return None
+    beside = combine([first, second], shape)
+    both = carried(*(combine([replace(part, outputs=None)], shape) for part in (first, second)))
+    wanted = [np.arange(part.network.outputs) if part.outputs is None else part.outputs for part in (first, second)]
+    chosen = np.concatenate([wanted[0], alone[0].outputs + wanted[1]])
+    output = both.output.then(Selection(chosen, both.outputs))
+    both = replace(both, output=output, name=beside.name, precision=beside.precision, types=beside.types)
+    return with_products(both, query.products)
 
 
 def same_terms(query: Query, other: Query) -> bool:
