@@ -197,7 +197,7 @@ X, Y = tensor("X", 1, 3), tensor("Y", 1, 2)
         ([tensor("X", 1, 4)], [Y], [], r"X is declared \[1,4\], input 'x' of f.onnx is \[1,3\]"),
         ([tensor("X", 1, 2), tensor("Z", 1)], [Y], [], "network f has 2 inputs, f.onnx has 1"),
         ([X], [tensor("Y", 2, 1)], [], r"Y is declared \[2,1\], output 'gemm2' of f.onnx is \[1,2\]"),
-        ([X], [], [], "network f has 0 outputs, f.onnx has 1"),
+        ([X], [Y, tensor("Z", 1)], [], "network f has 2 outputs, f.onnx has 1"),
         ([X], [tensor("Y", 1, 2, onnx="gemm1")], [], "f.onnx has no output 'gemm1'"),
         ([X], [Y], [tensor("H", 4, onnx="relu1")], r"H is declared \[4\], hidden tensor 'relu1' of f.onnx is \[1,4\]"),
         ([X], [Y], [tensor("H", 4, onnx="relu")], "there is no tensor 'relu' inside"),

@@ -92,6 +92,7 @@ def test_an_answer_implies_weaker_ones_about_the_same_inputs_alone(folder):
     other = ivan.verify(MODELS, apart(0.06, equal(0, 4) + equal(1, 3) + equal(2, 5)), store="proofs.db", timeout=60)
     assert not other.exact
     assert other.base_use is not Use.IMPLICATION
+    assert other.base_use not in (Use.ANSWER, Use.IMPLICATION)
 
 
 def test_a_base_cannot_be_named_for_several_networks(folder):

@@ -68,7 +68,7 @@ def test_an_instance_that_can_be_verified_is_prepared(ivan: Shell) -> None:
 UNUSABLE = {
     "model that is not there": ("nosuch.onnx", "holds.vnnlib", "nosuch.onnx: cannot be read"),
     "property that is not there": ("model.onnx", "nosuch.vnnlib", "nosuch.vnnlib: no such file"),
-    "several networks": (PAIR, "holds.vnnlib", "networks f, g in one instance"),
+    "several networks": (PAIR, "holds.vnnlib", "holds.vnnlib is about one network, 2 are given"),
     "list that is none": ("['model.onnx']", "holds.vnnlib", "['model.onnx']: 'model.onnx' is not a name"),
     "operator": ("mish.onnx", "holds.vnnlib", "mish.onnx: unsupported operator: Mish"),
     "other model's property": ("wide.onnx", "holds.vnnlib", "holds.vnnlib declares 3 inputs, wide.onnx has 4"),
