@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine import CURVED, EXACT, FEW, Rng, points
+from tests import models
+from tests.engine import CURVED, EXACT, FEW, Rng, from_onnx, points
 
+from ivan.bounds.backward import bound_units
 from ivan.bounds.domains import Domains
 from ivan.bounds.enclosure import enclose
 from ivan.bounds.forward import Forward
 from ivan.network.affine import Affine
 from ivan.network.layers import Layer, Network
+from ivan.network.reference import Runtime
 
 SINGLE = 2.0**-24
 SEEDS = st.integers(0, 2**32 - 1)
@@ -85,3 +88,21 @@ def test_without_the_arithmetic_they_would_not():
             left |= bool(np.any((z < low) | (z > high)))
             values.append(layer.activation.value(z).astype(np.float32))
     assert left
+
+
+@pytest.mark.parametrize("kind", sorted(models.ALL))
+@FEW
+@given(seed=SEEDS)
+def test_onnxruntime_stays_in_the_bounds_of_the_outputs(kind, seed):
+    rng = np.random.default_rng(seed)
+    data = models.ALL[kind](rng)
+    network = replace(from_onnx(data), arithmetic=SINGLE)
+    runtime = Runtime(data)
+    x = rng.standard_normal((5, network.inputs)).astype(np.float32).astype(np.float64)
+    enclosure = enclose(network, Domains.boxes(x, x, len(network.layers)))
+    owner = np.repeat(np.arange(len(x)), network.outputs)
+    unit = np.tile(np.arange(network.outputs), len(x))
+    low, high = bound_units(enclosure, network.output, len(network.layers), owner, unit)
+    y = np.concatenate([runtime.run(point) for point in x])
+    assert np.all(y >= low)
+    assert np.all(y <= high)

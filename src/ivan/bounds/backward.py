@@ -172,7 +172,8 @@ def deployed(affine: Affine, total: Array, terms: int, arithmetic: float) -> Arr
         terms: most products that are summed into one number.
         arithmetic: unit roundoff.
     """
-    steps = (terms + affine.width + len(affine.constants) + 2) * arithmetic
+    # a few more, for scales that a runtime works out itself (of a normalisation, say)
+    steps = (terms + affine.width + len(affine.constants) + 8) * arithmetic
     share = steps / (1.0 - steps) if steps < 0.5 else np.inf
     return 1.01 * share * (total + affine.constant_reach) + 2.0**-126 * (terms + 2)
 
