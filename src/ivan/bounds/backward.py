@@ -30,7 +30,7 @@ from ivan.bounds.objective import Objective
 from ivan.bounds.parallel import WIDE, map_chunks, threads
 from ivan.bounds.rigorous import UNIT, down, gamma
 from ivan.deadline import NEVER, Deadline
-from ivan.network.activations import Identity
+from ivan.network.activations import Choice, Identity, Lines
 from ivan.network.affine import Affine
 from ivan.network.layers import Network
 from ivan.network.linear import LinearMap
@@ -211,21 +211,26 @@ def sweep(enclosure: Enclosure, rows: Rows, advice: Advice | None = None) -> For
             layer = enclosure.network.layers[k - 1]
             if not isinstance(layer.activation, Identity):
                 lines = enclosure.lines[k - 1]
-                advised = advice is not None and advice.slopes and layer.activation.sloped
-                slope = advice.slopes[k - 1] if advice is not None and advised else None
-                lower_slope = of(lines.lower_slope)
+                slope = advice.slopes[k - 1] if advice is not None and advice.slopes else None
+                if slope is not None and layer.activation.mixed:
+                    lines, slope = between(enclosure.choice(k - 1), slope, of), None
+                elif not layer.activation.sloped:
+                    slope = None
+                mixed = lines is not enclosure.lines[k - 1]
+                of_lines = (lambda table: table) if mixed else of
+                lower_slope = of_lines(lines.lower_slope)
                 if slope is not None:
                     lower_slope = np.where(of(enclosure.unstable[k - 1]), np.clip(slope, 0.0, 1.0), lower_slope)
                 negative = np.minimum(a, 0.0)
                 a = np.subtract(a, negative)
-                constant = constant + gained(negative, of(lines.upper_intercept))
+                constant = constant + gained(negative, of_lines(lines.upper_intercept))
                 if lines.lower_intercept is not None:
-                    constant = constant + gained(a, of(lines.lower_intercept))
+                    constant = constant + gained(a, of_lines(lines.lower_intercept))
                 if layer.activation.arity > 1:
                     a, negative = (np.tile(part, (1, layer.activation.arity)) for part in (a, negative))
                 # in every place one of the two is zero, so the sum rounds nothing
                 a *= lower_slope
-                negative *= of(lines.upper_slope)
+                negative *= of_lines(lines.upper_slope)
                 a += negative
             multiplier = advice.multipliers[k - 1] if advice is not None and advice.multipliers else None
             if multiplier is not None:
@@ -248,6 +253,40 @@ def sweep(enclosure: Enclosure, rows: Rows, advice: Advice | None = None) -> For
         total = minimum + constant
         bound = down(total, error + gamma(enclosure.network.inputs + 4) * lost + 4.0 * UNIT * np.abs(constant))
     return Forms(slopes, constant, error, np.where(np.isnan(bound), -np.inf, bound))
+
+
+def between(choice: Choice, shares: Array, of: Callable[[Array], Array]) -> Lines:
+    """Planes between two, for rows (R,).
+
+    Args:
+        choice: the planes of every domain.
+        shares: (R, m) of the second lower and upper plane, see `Enclosure.rule`; cut to [0, 1].
+        of: the rows' domains' part of a table.
+    """
+    first, second = choice.first, choice.second
+    assert first.lower_intercept is not None
+    assert second.lower_intercept is not None
+    n = choice.lower_share.shape[1]
+
+    def valid(share: Array, one: Array, other: Array) -> Array:
+        """Shares in [0, 1]; where a plane has no end, there is nothing between it and the other."""
+        finite = np.isfinite(of(one)) & np.isfinite(of(other))
+        return np.where(finite, np.clip(share, 0.0, 1.0), share > 0.5)
+
+    def mixed(share: Array, one: Array, other: Array) -> Array:
+        one, other = of(one), of(other)
+        result: Array = one + share * (other - one)
+        return np.where(np.isnan(result), np.where(share > 0.5, other, one), result)
+
+    low = valid(shares[:, :n], first.lower_intercept, second.lower_intercept)
+    high = valid(shares[:, n : 2 * n], first.upper_intercept, second.upper_intercept)
+    wide = first.lower_slope.shape[1] // n
+    return Lines(
+        mixed(np.tile(low, (1, wide)), first.lower_slope, second.lower_slope),
+        mixed(low, first.lower_intercept, second.lower_intercept),
+        mixed(np.tile(high, (1, wide)), first.upper_slope, second.upper_slope),
+        mixed(high, first.upper_intercept, second.upper_intercept),
+    )
 
 
 def through(

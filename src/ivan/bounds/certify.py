@@ -54,8 +54,8 @@ def advice(enclosure: Enclosure, owner: Index, certificates: Certificates) -> Ad
     for k, layer in enumerate(layers):
         entries = certificates.slopes
         chosen = (entries["layer"] == k + 1) & (entries["unit"] >= 0) & (entries["unit"] < layer.affine.size)
-        if layer.activation.sloped and chosen.any():
-            slopes = enclosure.lines[k].lower_slope[owner]
+        if (layer.activation.sloped or layer.activation.mixed) and chosen.any():
+            slopes = enclosure.rule(k)[owner]
             slopes[slope_rows[chosen], entries["unit"][chosen]] = entries["value"][chosen]
             result.slopes[k] = slopes
         entries = certificates.multipliers

@@ -90,8 +90,8 @@ class Cone:
 
     def position(self, k: int, units: Index) -> tuple[Index, Index]:
         """Of units of the whole network's layer k (0-based), ascending: where they are here, and which of them are."""
-        inside = np.flatnonzero(np.isin(units, self.units[k + 1], assume_unique=True))
-        return np.searchsorted(self.units[k + 1], units[inside]), inside
+        inside = np.flatnonzero(np.isin(units, self.operands[k], assume_unique=True))
+        return np.searchsorted(self.operands[k], units[inside]), inside
 
     def of(self, enclosure: Enclosure) -> Enclosure:
         """The same domains, with what is known of its units."""

@@ -8,7 +8,7 @@ ancestor knows to be stable stays stable and is never bounded again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from ivan.bounds import backward
 from ivan.bounds.domains import Domains
 from ivan.bounds.interval import affine_interval
-from ivan.bounds.rigorous import LARGEST, gamma, magnitude
+from ivan.bounds.rigorous import LARGEST, UNIT, gamma, magnitude
 from ivan.deadline import NEVER, Deadline
-from ivan.network.activations import Activation, Lines
+from ivan.network.activations import Activation, Choice, Lines
 from ivan.network.affine import Affine
 from ivan.network.layers import Network
 
@@ -28,6 +28,9 @@ Array = NDArray[np.float64]
 CURVES = 64.0
 """Units in the last place by which a deployed curve may be off; runtimes approximate exp and its kin, none of them
 promises how well."""
+
+MIXED = 16.0 * UNIT
+"""What computing a mixture of two planes loses, as a share of their parts."""
 
 UNDERFLOWN = 2.0**-126
 """And what is lost where a runtime flushes subnormal float32 to zero."""
@@ -64,9 +67,41 @@ class Enclosure:
     lines: list[Lines] = field(default_factory=list)
     rounding: list[Array] = field(default_factory=list)
     reach: list[Array] = field(default_factory=list)
+    _choices: dict[int, Choice] = field(default_factory=dict, init=False)
 
     def __len__(self) -> int:
         return len(self.lower)
+
+    def choice(self, k: int) -> Choice:
+        """The planes that layer k (0-based), of an activation that is `mixed`, has to choose from; inflated as lines.
+
+        They also absorb what is lost where a mixture of them is computed.
+        """
+        if k not in self._choices:
+            activation, (low, high) = self.network.layers[k].activation, self.intervals[k]
+            with np.errstate(over="ignore", invalid="ignore"):
+                choice = activation.choice(low, high)
+                error = MIXED * _size(choice, np.maximum(np.abs(low), np.abs(high)))
+                if self.network.arithmetic and not activation.exact:
+                    error += _uncertainty(activation.interval(low, high), self.network.arithmetic)
+            error = np.where(np.isnan(error), np.inf, error)
+            first, second = (inflated(lines.apart(error)) for lines in (choice.first, choice.second))
+            self._choices[k] = replace(choice, first=first, second=second)
+        return self._choices[k]
+
+    def rule(self, k: int) -> Array:
+        """(B, m_k) what the rule says where slopes may be chosen for layer k (0-based).
+
+        Of an activation that is `mixed`: the share of the second lower plane, and of the second upper one, in the
+        places of the first and second operands.
+        """
+        activation = self.network.layers[k].activation
+        if not activation.mixed:
+            return self.lines[k].lower_slope
+        choice, result = self.choice(k), np.zeros(self.lines[k].lower_slope.shape)
+        n = choice.lower_share.shape[1]
+        result[:, :n], result[:, n : 2 * n] = choice.lower_share, choice.upper_share
+        return result
 
     @cached_property
     def one_box(self) -> bool:
@@ -197,10 +232,31 @@ def enclosed(activation: Activation, low: Array, high: Array, arithmetic: float)
     with np.errstate(over="ignore", invalid="ignore"):
         lines, (least, most) = activation.lines(low, high), activation.interval(low, high)
         if arithmetic and not activation.exact:
-            error = CURVES * arithmetic * magnitude(least, most) + UNDERFLOWN
+            error = _uncertainty((least, most), arithmetic)
             least, most = np.nextafter(least - error, -np.inf), np.nextafter(most + error, np.inf)
             lines = lines.apart(error)
     return lines, (least, most)
+
+
+def _uncertainty(values: tuple[Array, Array], arithmetic: float) -> Array:
+    """How far a runtime's value of a curve may be off."""
+    result: Array = CURVES * arithmetic * magnitude(*values) + UNDERFLOWN
+    return result
+
+
+def _size(choice: Choice, reach: Array) -> Array:
+    """(B, n) what the largest plane's parts add up to, over operands of this size (B, m)."""
+    n = choice.lower_share.shape[1]
+    total = np.zeros(choice.lower_share.shape)
+    for lines in (choice.first, choice.second):
+        for slopes, intercept in (
+            (lines.lower_slope, lines.lower_intercept),
+            (lines.upper_slope, lines.upper_intercept),
+        ):
+            parts = np.abs(slopes) * reach
+            size = sum((parts[:, at : at + n] for at in range(0, parts.shape[1], n)), np.zeros_like(total))
+            total = np.maximum(total, size if intercept is None else size + np.abs(intercept))
+    return total
 
 
 def inflated(lines: Lines) -> Lines:

@@ -6,13 +6,14 @@ Where slopes are a choice (ReLU), unit j turns the coefficient a_j on h_j into
 
 s, t the upper line, b the bound that multiplier m uses. Most units of such a layer are stable for good; their
 coefficient is multiplied by 0 or 1, and all else is done for `units` alone. Curves have two lines with an intercept
-everywhere, and planes where there are two operands; only multipliers are a choice there.
+everywhere, and planes where there are several operands: two pairs, perhaps, between which anything is a choice.
 
 Going up, each unit takes the line that it was bounded by.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from ivan.bounds.columns import Columns, Model
 from ivan.bounds.enclosure import Enclosure
-from ivan.network.activations import Activation, Identity
+from ivan.network.activations import Activation, Choice, Identity, Lines
 
 Index = NDArray[np.int64]
 
@@ -256,6 +257,7 @@ class CurvedLines:
         upper: (m, R) ... which multipliers use.
         split: (w,) or None.
         on_path: (w, R) True where the unit is split on the row's path.
+        mixture: what the lines are mixed from, of an activation that is `mixed`.
     """
 
     activation: Activation
@@ -269,6 +271,7 @@ class CurvedLines:
     upper: Columns
     split: Index | None = None
     on_path: Columns | None = None
+    mixture: Mixture | None = None
 
     @classmethod
     def of(cls, model: Model, enclosure: Enclosure, rows: Index, k: int, units: Index) -> CurvedLines:
@@ -277,9 +280,10 @@ class CurvedLines:
         lower = np.zeros_like(lines.upper_intercept) if lines.lower_intercept is None else lines.lower_intercept
         tables = (lines.lower_slope, lower, lines.upper_slope, lines.upper_intercept, *enclosure.intervals[k])
         with np.errstate(over="ignore"):
-            result = cls(
-                layer.activation, units, layer.size, *(columns_of(table[rows], model.dtype) for table in tables)
-            )
+            slope, intercept, upper, end, low, high = (columns_of(table[rows], model.dtype) for table in tables)
+        result = cls(layer.activation, units, layer.size, slope, intercept, upper, end, low, high)
+        if layer.activation.mixed:
+            result.mixture = Mixture.of(enclosure.choice(k), rows, model.dtype)
         mask = enclosure.split[k]
         if mask is not None:
             on_path = mask[np.ix_(rows, units)]
@@ -298,13 +302,14 @@ class CurvedLines:
             self.activation, self.units, self.size, part(self.lower_slope), part(self.lower_intercept),
             part(self.upper_slope), part(self.upper_intercept), part(self.lower), part(self.upper),
             self.split, None if self.on_path is None else part(self.on_path),
+            None if self.mixture is None else self.mixture.take(part),
         )  # fmt: skip
 
     def down(
         self, a: Columns, slopes: Columns, multipliers: Columns | None, constant: Columns
     ) -> tuple[Columns, Columns, Columns | None]:
         """As `LayerLines.down`."""
-        del slopes
+        self._mix(slopes)
         negative = np.minimum(a, 0.0)
         positive = a - negative
         # a line without an end (a pole) costs only the rows that read it
@@ -321,7 +326,9 @@ class CurvedLines:
         self, z: Columns, slopes: Columns, arrived: Columns | None, falling: Columns | None
     ) -> tuple[Columns, Columns]:
         """As `LayerLines.up`."""
-        del slopes, arrived
+        del slopes, arrived  # the lines are mixed already
+        if self.mixture is not None:
+            self.mixture.meet(z)
         slope, intercept = self.lower_slope, self.lower_intercept
         if falling is not None:
             arity = self.activation.arity
@@ -334,13 +341,22 @@ class CurvedLines:
         return values, z[self.units]
 
     def start(self, slopes: Columns) -> None:
-        """As `LayerLines.start`: slopes are no choice here."""
-        slopes[...] = 0.0
+        """As `LayerLines.start`: slopes are a choice only where planes are mixed."""
+        if self.mixture is None:
+            slopes[...] = 0.0
 
     def climb(self, a: Columns, z: Columns) -> Columns | None:
         """As `LayerLines.climb`."""
-        del a, z
-        return None
+        del z
+        if self.mixture is None:
+            return None
+        low, high = self.mixture.gains
+        n, unit = self.size, self.units
+        gradient: Columns = np.zeros_like(a)
+        first, second = unit < n, (unit >= n) & (unit < 2 * n)
+        gradient[first] = np.maximum(a[first], 0.0) * low[unit[first]]
+        gradient[second] = np.minimum(a[second], 0.0) * high[unit[second] - n]
+        return np.nan_to_num(gradient, copy=False, posinf=0.0, neginf=0.0)
 
     def pull(self, multipliers: Columns, z: Columns) -> Columns:
         """As `LayerLines.pull`; from zero a multiplier goes to whichever side gains."""
@@ -374,10 +390,19 @@ class CurvedLines:
         low[mine], high[mine] = np.where(above, at, low[mine]), np.where(above, high[mine], at)
         with np.errstate(over="ignore", invalid="ignore"):
             lines = self.activation.lines(low, high)
+        if self.mixture is not None:
+            self.mixture.put(here, (value, rows), lines, width)
         self.lower_slope[here], self.upper_slope[here] = lines.lower_slope, lines.upper_slope
         below = 0.0 if lines.lower_intercept is None else lines.lower_intercept[:, 0]
         self.lower_intercept[value, rows], self.upper_intercept[value, rows] = below, lines.upper_intercept[:, 0]
         self.lower[here], self.upper[here] = low, high
+
+    def _mix(self, slopes: Columns) -> None:
+        """Mixes the lines by these shares."""
+        if self.mixture is not None:
+            (self.lower_slope, self.lower_intercept), (self.upper_slope, self.upper_intercept) = self.mixture.mixed(
+                self.units, slopes
+            )
 
     def _bounds(self) -> tuple[Columns, Columns]:
         assert self.split is not None
@@ -388,6 +413,92 @@ class CurvedLines:
         """The bound that each multiplier is for; zero where it is zero, whatever the bound."""
         low, high = self._bounds()
         return np.where(multipliers > 0.0, low, np.where(multipliers < 0.0, high, 0.0))
+
+
+@dataclass
+class Mixture:
+    """Two lower and two upper planes, and what is between them; arrays (..., R), or (..., 1).
+
+    Attributes:
+        lower: slopes (m, R) and intercepts (n, R) of either lower plane.
+        upper: likewise.
+        shares: (m, R) of the second planes where nothing else is said, see `Enclosure.rule`.
+        gains: (n, R) how far the second lower plane is above the first, and the second upper one, where the rows'
+            points arrived.
+    """
+
+    lower: list[tuple[Columns, Columns]]
+    upper: list[tuple[Columns, Columns]]
+    shares: Columns
+    gains: tuple[Columns, Columns]
+
+    @classmethod
+    def of(cls, choice: Choice, rows: Index, dtype: type) -> Mixture:
+        """Of some rows' domains."""
+        lower, upper = [], []
+        for at in (choice.first, choice.second):
+            assert at.lower_intercept is not None
+            with np.errstate(over="ignore"):
+                lower.append((columns_of(at.lower_slope[rows], dtype), columns_of(at.lower_intercept[rows], dtype)))
+                upper.append((columns_of(at.upper_slope[rows], dtype), columns_of(at.upper_intercept[rows], dtype)))
+        shares = np.concatenate([choice.lower_share[rows], choice.upper_share[rows]], axis=1)
+        none: Columns = np.zeros((choice.lower_share.shape[1], 1), dtype)
+        return cls(lower, upper, columns_of(shares, dtype), (none, none))
+
+    def take(self, part: Callable[[Columns], Columns]) -> Mixture:
+        """Some of the rows."""
+        lower, upper = ([(part(s), part(t)) for s, t in planes] for planes in (self.lower, self.upper))
+        return Mixture(lower, upper, part(self.shares), (part(self.gains[0]), part(self.gains[1])))
+
+    def mixed(self, units: Index, slopes: Columns) -> tuple[tuple[Columns, Columns], tuple[Columns, Columns]]:
+        """Lower and upper slopes and intercepts for the shares (v, R) of some places."""
+        n = len(self.gains[0])
+        shares = np.repeat(self.shares, slopes.shape[1], axis=1) if self.shares.shape[1] == 1 else self.shares.copy()
+        known = units < 2 * n
+        shares[units[known]] = slopes[known]
+        return self._between(self.lower, shares[:n]), self._between(self.upper, shares[n:])
+
+    @staticmethod
+    def _between(planes: list[tuple[Columns, Columns]], share: Columns) -> tuple[Columns, Columns]:
+        (slope, intercept), (other, end) = planes
+        share = np.where(np.isfinite(intercept) & np.isfinite(end), share, share > 0.5).astype(share.dtype)
+        wide = np.tile(share, (len(slope) // len(share), 1))
+        between = intercept + share * (end - intercept)
+        return slope + wide * (other - slope), np.where(
+            np.isnan(between), np.where(share > 0.5, end, intercept), between
+        )
+
+    def meet(self, z: Columns) -> None:
+        """Notes what the second planes are above the first at (m, R)."""
+
+        def above(planes: list[tuple[Columns, Columns]]) -> Columns:
+            (slope, intercept), (other, end) = planes
+            parts = (other - slope) * z
+            total = end - intercept
+            for at in range(0, len(parts), len(intercept)):
+                total = total + parts[at : at + len(intercept)]
+            return total
+
+        self.gains = above(self.lower), above(self.upper)
+
+    def put(self, here: tuple[Index, Index], there: tuple[Index, Index], lines: Lines, width: int) -> None:
+        """Gives single values other lines, between which there is no choice.
+
+        Args:
+            here: rows and columns of their operands (r, arity).
+            there: of the values (r,).
+            lines: of the values, one a row.
+            width: number of rows R.
+        """
+        below = 0.0 if lines.lower_intercept is None else lines.lower_intercept[:, 0]
+        for planes, slope, intercept in (
+            (self.lower, lines.lower_slope, below),
+            (self.upper, lines.upper_slope, lines.upper_intercept[:, 0]),
+        ):
+            for i, (s, t) in enumerate(planes):
+                s, t = (np.repeat(a, width, axis=1) if a.shape[1] != width else a for a in (s, t))
+                s[here], t[there] = slope, intercept
+                planes[i] = s, t
 
 
 def columns_of(table: NDArray[Any], dtype: type) -> Columns:

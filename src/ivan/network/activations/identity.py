@@ -5,16 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.digest import Digestible
-from ivan.network.activations.base import Array, Lines
+from ivan.network.activations.base import Array, Curve, Lines
 
 
-class Identity:
+class Identity(Curve):
     """act(z) = z."""
 
     name = "Identity"
-    arity = 1
-    sloped = False
     splittable = False
     exact = True
     increasing = True
@@ -46,7 +43,3 @@ class Identity:
         """Nowhere."""
         del upper
         return np.full(lower.shape, np.nan)
-
-    def describe(self) -> Digestible:
-        """Its name."""
-        return self.name

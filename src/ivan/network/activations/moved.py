@@ -2,7 +2,7 @@
 
 The three operands are tied to one another, but each has bounds of its own, and each serves another line: around d
 alone, by which what two networks have in common cancels (difference.py); around z' and z by themselves, which wins
-where the networks are far apart. Of either kind the line that is closer in the middle is taken. Where both phases are
+where the networks are far apart. Whatever lies between the two is a plane as well. Where both phases are
 known, f is linear: d, 0, z' or -z.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.network.activations.base import Array, Curve, Lines
+from ivan.network.activations.base import Array, Choice, Curve, Lines
 from ivan.network.activations.difference import Interval, ReluDifference
 from ivan.network.activations.relu import Relu
 
@@ -26,6 +26,7 @@ class ReluMoved(Curve):
 
     name = "ReluMoved"
     arity = 3
+    mixed = True
     exact = True
 
     def value(self, z: Array) -> Array:
@@ -49,50 +50,54 @@ class ReluMoved(Curve):
     def lines(self, lower: Array, upper: Array, slopes: Array | None = None) -> Lines:
         """Of the line in d, and the plane in z and z', the one that is closer in the middle."""
         del slopes
+        return self.choice(lower, upper).picked
+
+    def choice(self, lower: Array, upper: Array) -> Choice:
+        """Lines in d alone, and planes in z and z'."""
         first, moved, second = _intervals(lower, upper)
         with np.errstate(over="ignore", invalid="ignore"):
             alone = _DIFFERENCE.lines(first, second, moved)
             mine, other = _RELU.lines(*first), _RELU.lines(*second)
-            below = np.zeros_like(alone.upper_intercept) if alone.lower_intercept is None else alone.lower_intercept
             (z, d, z2) = (0.5 * low + 0.5 * high for low, high in (first, moved, second))
             # relu(z') from above and relu(z) from below, and the other way round
             over = other.upper_slope * z2 + other.upper_intercept - mine.lower_slope * z
             under = other.lower_slope * z2 - mine.upper_slope * z - mine.upper_intercept
-            apart_over = ~(over >= alone.upper_slope * d + alone.upper_intercept) & np.isfinite(over)
-            apart_under = ~(under <= alone.lower_slope * d + below) & np.isfinite(under)
-        settled = _settled(first, second)
-        apart_over, apart_under = apart_over & ~settled, apart_under & ~settled
-        # one known active and the other known inactive: both lines are the function
-        crossed = settled_apart(first, second)
-        apart_over, apart_under = apart_over | crossed, apart_under | crossed
-        zero = np.zeros_like(below)
-        return Lines(
-            np.concatenate(
-                [
-                    np.where(apart_under, -mine.upper_slope, zero),
-                    np.where(apart_under, zero, alone.lower_slope),
-                    np.where(apart_under, other.lower_slope, zero),
-                ],
-                axis=-1,
+        below = np.zeros_like(over) if alone.lower_intercept is None else alone.lower_intercept
+        # where both are active, or both inactive, d says it all; where one of them is each, z and z' do
+        settled, crossed = _settled(first, second), settled_apart(first, second)
+        no_over, no_under = (settled | ~np.isfinite(end) for end in (over, under))
+        with np.errstate(over="ignore", invalid="ignore"):
+            closer_over = crossed | (over < alone.upper_slope * d + alone.upper_intercept)
+            closer_under = crossed | (under > alone.lower_slope * d + below)
+        zero = np.zeros_like(over)
+
+        def three(x: Array, y: Array, w: Array) -> Array:
+            return np.concatenate([x, y, w], axis=-1)
+
+        apart = Lines(
+            three(
+                np.where(no_under, zero, -mine.upper_slope),
+                np.where(no_under, alone.lower_slope, zero),
+                np.where(no_under, zero, other.lower_slope),
             ),
-            np.where(apart_under, -mine.upper_intercept, below),
-            np.concatenate(
-                [
-                    np.where(apart_over, -mine.lower_slope, zero),
-                    np.where(apart_over, zero, alone.upper_slope),
-                    np.where(apart_over, other.upper_slope, zero),
-                ],
-                axis=-1,
+            np.where(no_under, below, -mine.upper_intercept),
+            three(
+                np.where(no_over, zero, -mine.lower_slope),
+                np.where(no_over, alone.upper_slope, zero),
+                np.where(no_over, zero, other.upper_slope),
             ),
-            np.where(apart_over, other.upper_intercept, alone.upper_intercept),
+            np.where(no_over, alone.upper_intercept, other.upper_intercept),
         )
+        alone = Lines(
+            three(zero, alone.lower_slope, zero), below, three(zero, alone.upper_slope, zero), alone.upper_intercept
+        )
+        return Choice(alone, apart, closer_under.astype(lower.dtype), closer_over.astype(lower.dtype))
 
     def linear(self, lower: Array, upper: Array) -> Mask:
-        """An operand's bounds matter as long as a phase is not known: of z and z' their own, of d either."""
+        """As long as a phase is not known, d matters, and so does z (which is bounded elsewhere); z' by its own."""
         first, _, second = _intervals(lower, upper)
         known = _settled(first, second) | settled_apart(first, second)
-        mine, other = (_RELU.linear(*side) for side in (first, second))
-        return np.concatenate([mine | known, known, other | known], axis=-1)
+        return np.concatenate([known, known, known | _RELU.linear(*second)], axis=-1)
 
     def cuts(self, lower: Array, upper: Array) -> Array:
         """Z' at zero; z is split where it is a ReLU's argument itself, and d has no point of its own."""
