@@ -82,8 +82,7 @@ def watched() -> Stopwatch:
     places: tuple[tuple[str, Any, str], ...] = (
         ("other", verification, "verify"),
         ("read", verification, "read_query"),
-        ("read", verification, "read_model"),
-        ("read", verification, "build_problem"),
+        ("read", verification, "deploy"),
         ("store", Memory, "open"),
         ("store", Memory, "save"),
         ("store", Memory, "exact"),

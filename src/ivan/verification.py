@@ -170,7 +170,7 @@ class _Verification:
                     )
                     self._outcome.network_digest = self._problem.network.digest
                     self._outcome.property_digest = self._query.digest
-            if base is not None and len(self._query.networks) > 1:
+            if base is not None and sum(network.equal_to is None for network in self._query.networks) > 1:
                 raise InputError(
                     f"{self._query.path}: no version of several networks can be named as a base",
                     hint="leave --base out: the same question goes on from its own stored proof",

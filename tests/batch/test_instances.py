@@ -31,6 +31,17 @@ def test_paths_start_from_the_lists_folder_and_names_are_kept(listed: Path) -> N
     )
 
 
+def test_a_row_of_several_networks_names_the_file_of_each(listed: Path) -> None:
+    field = "[('f', 'onnx/a.onnx'), ('g', '/else/b.onnx')]"
+    (listed.parent / "onnx").mkdir()
+    (listed.parent / "onnx" / "a.onnx.gz").touch()
+    listed.write_text(f"\"{field}\",./p.vnnlib,100\n\"[('f', 'a.onnx')]\",p.vnnlib,1\n")
+    two, one = read_instances(listed).instances
+    files = {"f": listed.parent / "onnx/a.onnx.gz", "g": Path("/else/b.onnx")}
+    assert (two.onnx, two.model, two.models) == (field, files, tuple(files.values()))
+    assert one.model == {"f": listed.parent / "a.onnx"}
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -77,6 +88,11 @@ def test_timeouts_come_from_the_row_or_else_from_the_caller_and_are_multiplied(l
         ("a.onnx,p.vnnlib\n", ":1: no timeout"),
         (",p.vnnlib,1\n", ":1: no model is named"),
         ("a.onnx,,1\n", ":1: no property is named"),
+        ("\"['a.onnx']\",p.vnnlib,1\n", ":1: ['a.onnx']: 'a.onnx' is not a name with a path"),
+        (
+            "\"[('f', 'a.onnx'), ('f', 'b.onnx')]\",p.vnnlib,1\n",
+            ":1: [('f', 'a.onnx'), ('f', 'b.onnx')]: network 'f' stands there twice",
+        ),
         ('"a.onnx,p.vnnlib,1\n', ":1: unexpected end of data"),
     ],
 )

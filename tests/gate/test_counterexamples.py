@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.declared import asked, network, tensor
 from tests.questions import FAILS, HOLDS, small
 
 import ivan
 from ivan.answer import answer
 from ivan.errors import InputError, MismatchError
-from ivan.gate.counterexamples import read_inputs, returned
+from ivan.gate.counterexamples import read_inputs, read_pairs, returned
+from ivan.vnnlib import Query
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def found(tmp_path: Path) -> Path:
     file = tmp_path / "found.txt"
     file.write_text(answer(outcome.verdict, outcome.witness, 1))
     assert outcome.witness is not None
-    np.testing.assert_array_equal(read_inputs(file, 3), outcome.witness.inputs)
+    np.testing.assert_array_equal(read_pairs(file, 3), outcome.witness.inputs)
     return file
 
 
@@ -60,4 +62,35 @@ def test_what_is_no_counterexample_is_an_error(tmp_path: Path, text: str, kind: 
     path = tmp_path / "x.txt"
     path.write_text(text)
     with pytest.raises(kind, match=message):
-        read_inputs(path, 3)
+        read_pairs(path, 3)
+
+
+# -- as VNN-LIB 2.0 has them ------------------------------------------------------------------------------------------
+
+
+def declared() -> Query:
+    first = network("f", [tensor("A", 1, 2), tensor("B", 1)], [tensor("Y", 1)])
+    return asked([first, network("g", [tensor("C")], [tensor("Z", 1)])], "")
+
+
+def test_inputs_are_found_in_their_blocks(tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    path.write_text("sat\nA real [1,2]\n0.5\n-1.0\nB real [1]\n3\nY real [1]\n9.0\nC real []\n1e-3\nZ real [1]\n0.0\n")
+    np.testing.assert_array_equal(read_inputs(path, declared()), [0.5, -1.0, 3.0, 1e-3])
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "message"),
+    [
+        ("sat\n", InputError, "no counterexample"),
+        ("A real [1,2]\n0.5\nmore\n", InputError, "'more' is no number"),
+        ("A real [1,2]\n0.5\n", MismatchError, "1 values of A; the property has 2"),
+        ("A real [1,2]\n0.5\n1\nB real [1]\n1\nD real []\n1", MismatchError, "0 values of C; the property has 1"),
+        ("A real [1,2]\n0.5\nnan\nB real [1]\n1\nC real []\n1", InputError, "a value is not finite"),
+    ],
+)
+def test_what_is_no_counterexample_of_blocks_is_an_error(tmp_path: Path, text: str, kind: type, message: str) -> None:
+    path = tmp_path / "x.txt"
+    path.write_text(text)
+    with pytest.raises(kind, match=message):
+        read_inputs(path, declared())

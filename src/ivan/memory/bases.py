@@ -185,9 +185,11 @@ class Bases:
             InputError: the file cannot be read as a model.
         """
         if Path(name).exists() and not Path(name).is_dir():
+            from ivan.deployment import deploy
             from ivan.network.onnx_reader import read_network
 
-            return read_network(name).digest
+            query = self._problem.query
+            return deploy(query, name).problem.network.digest if query.networks else read_network(name).digest
         matches = self._store.find_network(name)
         if len(matches) != 1:
             what = "no stored network has" if not matches else f"{len(matches)} stored networks have"
