@@ -175,7 +175,9 @@ def deployed(affine: Affine, total: Array, terms: int, arithmetic: float) -> Arr
     # a few more, for scales that a runtime works out itself (of a normalisation, say)
     steps = (terms + affine.width + len(affine.constants) + 8) * arithmetic
     share = steps / (1.0 - steps) if steps < 0.5 else np.inf
-    return 1.01 * share * (total + affine.constant_reach) + 2.0**-126 * (terms + 2)
+    size = total + affine.constant_reach
+    # of zeros nothing is lost, and what is only moved is not rounded
+    return np.where(affine.moved | (size == 0.0), 0.0, 1.01 * share * size + 2.0**-126 * (terms + 2))
 
 
 def sweep(enclosure: Enclosure, rows: Rows, advice: Advice | None = None) -> Forms:

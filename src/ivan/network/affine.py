@@ -110,6 +110,19 @@ class Affine:
         total.setflags(write=False)
         return total
 
+    @cached_property
+    def moved(self) -> NDArray[np.bool_]:
+        """(size,) True where a number is one of a source's, or one of a constant's: nothing is computed."""
+        summands = np.zeros(self.size, np.int64)
+        for linear in [*(linear for _, linear in self.terms), *(linear for linear, _ in self.constants)]:
+            if linear is None:
+                summands += 1
+            elif isinstance(linear, Selection):
+                summands += linear.index >= 0
+            else:
+                summands += 2
+        return summands <= 1
+
     @property
     def width(self) -> int:
         """Number of maps and constants; what decides whether it is cheaper to name it as a layer."""
