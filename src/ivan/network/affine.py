@@ -114,10 +114,10 @@ class Affine:
     def moved(self) -> NDArray[np.bool_]:
         """(size,) True where a number is one of a source's, or one of a constant's: nothing is computed."""
         summands = np.zeros(self.size, np.int64)
-        for linear in [*(linear for _, linear in self.terms), *(linear for linear, _ in self.constants)]:
-            if linear is None:
-                summands += 1
-            elif isinstance(linear, Selection):
+        for vector in (vector for linear, vector in self.constants if linear is None):
+            summands += vector != 0.0
+        for linear in [*(m for _, m in self.terms), *(m for m, _ in self.constants if m is not None)]:
+            if isinstance(linear, Selection):
                 summands += linear.index >= 0
             else:
                 summands += 2
