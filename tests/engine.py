@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tests import models
 from tests.questions import nudged
 
-from ivan.network.activations import Identity, Relu
+from ivan.network.activations import Identity, Product, Relu
 from ivan.network.affine import Affine
 from ivan.network.layers import Layer, Network
 from ivan.network.linear import Convolution, Dense, Selection
@@ -76,11 +76,22 @@ def convolutional(rng: Rng) -> Network:
     return Network(layers, (1, 1, 3, 3), output, "convolutional", "float64")
 
 
+def products(rng: Rng) -> Network:
+    """ReLUs, products of pairs of them and of inputs, and ReLUs again."""
+    n, m = 3, 4
+    first = Layer(affine(m, {0: Dense(weights(rng, m, n))}, weights(rng, m)), Relu())
+    pairs = affine(2 * m, {1: Dense(weights(rng, 2 * m, m)), 0: Dense(weights(rng, 2 * m, n))}, weights(rng, 2 * m))
+    second = Layer(pairs, Product())
+    third = Layer(affine(m, {2: Dense(weights(rng, m, m)), 1: Dense(weights(rng, m, m))}, weights(rng, m)), Relu())
+    output = affine(2, {3: Dense(weights(rng, 2, m)), 2: Dense(weights(rng, 2, m))}, weights(rng, 2))
+    return Network((first, second, third), (n,), output, "products", "float64")
+
+
 def lowered(rng: Rng, network: Network, *, share: float = 0.5, by: float = 3.0) -> Network:
     """The network with some biases so low that many units are zero on small boxes."""
     layers = []
     for layer in network.layers:
-        shift = np.where(rng.random(layer.size) < share, -by, 0.0)
+        shift = np.where(rng.random(layer.affine.size) < share, -by, 0.0)
         affine = layer.affine.plus_constant(shift) if layer.activation.splittable else layer.affine
         layers.append(Layer(affine, layer.activation, layer.name))
     return Network(tuple(layers), network.input_shape, network.output, network.name, network.precision)
@@ -96,9 +107,15 @@ def from_onnx(data: bytes) -> Network:
 EXACT: dict[str, Callable[[Rng], Network]] = {"dense": dense, "residual": residual, "convolutional": convolutional}
 """Networks whose maps hold no computed number."""
 
-NETWORKS: dict[str, Callable[[Rng], Network]] = EXACT | {
+CURVED: dict[str, Callable[[Rng], Network]] = {"products": products}
+"""Networks with activations that have no slopes to choose, or two operands."""
+
+PIECEWISE: dict[str, Callable[[Rng], Network]] = EXACT | {
     f"onnx {name}": (lambda rng, build=build: from_onnx(build(rng))) for name, build in models.ALL.items()
 }
+"""Networks of ReLUs alone."""
+
+NETWORKS = PIECEWISE | CURVED
 
 
 def perturbed(rng: Rng, network: Network, share: float) -> Network:
@@ -125,8 +142,8 @@ def perturbed(rng: Rng, network: Network, share: float) -> Network:
 
 def versions(rng: Rng, kind: str, share: float) -> tuple[Network, Network]:
     """A network of `NETWORKS` and another version of it, all numbers of its file moved."""
-    if kind in EXACT:
-        network = EXACT[kind](rng)
+    if kind in EXACT or kind in CURVED:
+        network = NETWORKS[kind](rng)
         return network, perturbed(rng, network, share)
     data = models.ALL[kind.removeprefix("onnx ")](rng)
     return from_onnx(data), from_onnx(nudged(data, share, int(rng.integers(2**32))))

@@ -135,3 +135,44 @@ def test_an_answer_about_integers_is_none_about_reals(folder):
     assert verdict("int8", 1.2, 1.8).exact
     smaller = verdict("real", 1.3, 1.7)
     assert (smaller.verdict, smaller.base_use) == (Verdict.UNKNOWN, None)
+
+
+def test_networks_of_one_architecture_over_the_same_inputs_have_a_form_as_differences(folder):
+    plain, carried = (deploy(apart(0.05), MODELS) for _ in range(2))
+    problem = carried.as_differences()
+    assert problem is not None
+    x = np.random.default_rng(0).uniform(-0.5, 0.5, (50, 3))
+    np.testing.assert_allclose(problem.network(x), plain.problem.network(x), atol=1e-12)
+    assert problem.network.digest != plain.problem.network.digest
+    for mine, other in zip(problem.regions, plain.problem.regions, strict=True):
+        np.testing.assert_array_equal(mine.lower, other.lower)
+    assert any(layer.activation.name == "ReluMoved" for layer in problem.network.layers)
+
+
+def test_networks_over_other_inputs_or_of_another_architecture_have_no_such_form(folder):
+    assert deploy(apart(0.05, equal(0, 4) + equal(1, 3) + equal(2, 5)), MODELS).as_differences() is None
+    assert deploy(apart(0.05, equal(0, 3) + equal(1, 4)), MODELS).as_differences() is None
+    (folder / "h.onnx").write_bytes(dense([3, 9, 8, 2], np.random.default_rng(0)))
+    assert deploy(apart(0.05), {"f": "f.onnx", "g": "h.onnx"}).as_differences() is None
+    assert deploy(apart(0.05), {"f": "f.onnx", "g": "f.onnx"}).as_differences() is None
+
+
+def test_an_answer_about_real_numbers_is_none_about_a_models_arithmetic(folder):
+    def verdict(element: str, by: float) -> ivan.Outcome:
+        declared = network("f", [tensor("X", 1, 3, element=element)], [tensor("Y", 1, 2, element=element)])
+        return ivan.verify(
+            "f.onnx", asked([declared], box(3) + f"(assert (>= Y_0 {by}))"), store="proofs.db", timeout=60
+        )
+
+    real = verdict("real", 50.0)
+    assert (real.verdict, real.base_use) == (Verdict.UNSAT, None)
+    own = verdict("float32", 50.0)
+    assert own.verdict is Verdict.UNSAT
+    assert own.base_use not in (Use.ANSWER, Use.IMPLICATION)
+    assert real.network_digest == own.network_digest
+    assert real.property_digest != own.property_digest
+    weaker = verdict("float32", 60.0)
+    assert weaker.verdict is Verdict.UNSAT
+    assert weaker.base_use not in (Use.ANSWER, Use.IMPLICATION)
+    assert verdict("float32", 50.0).exact
+    assert verdict("real", 60.0).base_use is Use.IMPLICATION

@@ -78,7 +78,7 @@ def random_tree(
             at = region.lower[unit] + width * rng.uniform(-0.1, 1.1)
         else:
             k = int(rng.choice(splittable))
-            kind, layer, unit = Kind.UNIT, k + 1, int(rng.integers(network.layers[k].size))
+            kind, layer, unit = Kind.UNIT, k + 1, int(rng.integers(network.layers[k].affine.size))
             at = 0.0 if rng.random() < 0.7 else float(rng.standard_normal())
         builder.split(*(np.array([column]) for column in (leaf, kind, layer, unit, at, 0)))
     refresh = builder.column("refresh")
@@ -130,7 +130,9 @@ def random_refinements(rng: Rng, problem: Problem, nodes: NDArray[np.int64]) -> 
 
     Stable units are among them, and nodes with bounds or with slopes only.
     """
-    layers = [(k + 1, layer.size) for k, layer in enumerate(problem.network.layers) if layer.activation.splittable]
+    layers = [
+        (k + 1, layer.affine.size) for k, layer in enumerate(problem.network.layers) if layer.activation.splittable
+    ]
     units = [(k, unit) for k, size in layers for unit in range(size)]
     bounds = [(k, unit, side) for k, unit in units for side in Side]
     tables: dict[str, list[tuple[int, ...]]] = {"support": [], "bounds": []}

@@ -7,15 +7,19 @@ that stand equal in every part of the query are one. Behind its outputs stand th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ivan.errors import InputError
+from ivan.network.carry import carried
 from ivan.network.combine import Part, combine, with_products
+from ivan.network.compare import same_architecture
 from ivan.network.element_types import INTEGERS
 from ivan.network.layers import Network
+from ivan.network.linear import Selection
 from ivan.vnnlib import Query
 from ivan.vnnlib.formula import And, Atom, inequality
 
@@ -24,7 +28,10 @@ Index = NDArray[np.int64]
 REAL = "real"
 """A declared type that asks about exact arithmetic, whatever the model's type is."""
 
-SOUND_INPUTS, SOUND_OUTPUTS = frozenset((REAL, *INTEGERS)), frozenset((REAL,))
+ROUNDOFF = {"float32": 2.0**-24, "float64": 2.0**-53}
+"""Unit roundoff of the declared types that ask about the arithmetic of a deployed model."""
+
+SOUND_INPUTS, SOUND_OUTPUTS = frozenset((REAL, *ROUNDOFF, *INTEGERS)), frozenset((REAL, *ROUNDOFF))
 """Declared types for which an `unsat` speaks of what the query asks about; of inputs, and of all other tensors."""
 
 
@@ -41,11 +48,19 @@ def check_types(query: Query) -> None:
         ):
             if tensor.element.lower() not in sound:
                 raise InputError(
-                    f"{query.path}: {tensor.name} is declared {tensor.element}: rounding in the model's arithmetic is "
-                    "not analysed",
+                    f"{query.path}: {tensor.name} is declared {tensor.element}: its arithmetic is not analysed",
                     hint=f"declare it {REAL}: then the question is about exact arithmetic, and a counterexample still "
                     "has to hold in the model's own",
                 )
+
+
+def arithmetic(query: Query) -> float:
+    """Unit roundoff of the arithmetic that a query asks about; 0 where that is exact, as for VNN-LIB 1.0.
+
+    One network's rounding counts for all: what is proved with more of it holds with less.
+    """
+    tensors = chain.from_iterable((*network.inputs, *network.outputs, *network.hidden) for network in query.networks)
+    return max((ROUNDOFF.get(tensor.element.lower(), 0.0) for tensor in tensors), default=0.0)
 
 
 def elements(query: Query) -> list[str]:
@@ -81,7 +96,33 @@ def arranged(query: Query, parts: Sequence[Part]) -> tuple[Network, Index]:
         network = first.network  # as it is, so that its other proofs are its own
     else:
         network = combine(moved, (int(place.max(initial=-1)) + 1,))
-    return with_products(network, query.products), place
+    return replace(with_products(network, query.products), arithmetic=arithmetic(query)), place
+
+
+def arranged_as_differences(query: Query, parts: Sequence[Part]) -> Network | None:
+    """The same question about two networks of one architecture over the same inputs, the second as differences.
+
+    None for any other networks.
+    """
+    if len(parts) != 2 or arithmetic(query):
+        return None
+    place = distinct_inputs(query)
+    first, second = (Part(part.network, place[part.inputs], part.outputs) for part in parts)
+    alone = first.network, second.network
+    if not np.array_equal(first.inputs, second.inputs) or not same_architecture(*alone):
+        return None
+    if alone[0].digest == alone[1].digest:
+        return None
+    shape = (int(place.max(initial=-1)) + 1,)
+    if len(first.inputs) != shape[0]:
+        return None
+    beside = combine([first, second], shape)
+    both = carried(*(combine([replace(part, outputs=None)], shape) for part in (first, second)))
+    wanted = [np.arange(part.network.outputs) if part.outputs is None else part.outputs for part in (first, second)]
+    chosen = np.concatenate([wanted[0], alone[0].outputs + wanted[1]])
+    output = both.output.then(Selection(chosen, both.outputs))
+    both = replace(both, output=output, name=beside.name, precision=beside.precision, types=beside.types)
+    return with_products(both, query.products)
 
 
 def same_terms(query: Query, other: Query) -> bool:

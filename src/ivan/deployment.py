@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.arrangement import REAL, arranged, check_types
+from ivan.arrangement import REAL, arranged, arranged_as_differences, check_types
 from ivan.errors import InputError, MismatchError
 from ivan.network.combine import Part
 from ivan.network.element_types import coarser
@@ -67,10 +67,18 @@ class Deployment:
         self.query, self.models = query, tuple(models)
         self._calls = tuple(calls)
         if query.networks:
-            parts = [Part(models[call.model].network, call.inputs, call.outputs) for call in calls]
-            self.problem: Problem = build_problem(query, *arranged(query, parts))
+            self.problem: Problem = build_problem(query, *arranged(query, self._parts))
         else:
             self.problem = build_problem(query, models[0].network)
+
+    @property
+    def _parts(self) -> list[Part]:
+        return [Part(self.models[call.model].network, call.inputs, call.outputs) for call in self._calls]
+
+    def as_differences(self) -> Problem | None:
+        """The same problem with the second of two networks as differences; None where they do not allow that."""
+        network = arranged_as_differences(self.query, self._parts) if self.query.networks else None
+        return None if network is None else build_problem(self.query, network, self.problem.place)
 
     @property
     def name(self) -> str:

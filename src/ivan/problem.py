@@ -108,9 +108,10 @@ class Problem:
 
     @cached_property
     def asked(self) -> str:
-        """Names what is asked: the query's digest, and where it declares integers, which alone count, also these."""
+        """Names what is asked: the query's digest, and where it is not about real numbers, also about which."""
         kinds = [kind if is_integer(kind) else "" for kind in elements(self.query)]
-        return digest("integers", self.query.digest, kinds) if any(kinds) else self.query.digest
+        about = [self.network.arithmetic, *kinds]
+        return digest("numbers", self.query.digest, about) if any(about) else self.query.digest
 
     def outputs_of(self, x: Sequence[Fraction], y: Sequence[Fraction]) -> list[Fraction]:
         """The network's outputs exactly, where the query's are y at the network's inputs x: y and then the products."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from os import PathLike, fspath
 from typing import Any
@@ -37,6 +37,7 @@ from ivan.options import Options
 from ivan.outcome import Listener, Outcome, Use
 from ivan.problem import Problem
 from ivan.search import Search, Seed
+from ivan.search.form import carrying_pays
 from ivan.verdict import Verdict
 from ivan.vnnlib import Query, read_query
 
@@ -120,11 +121,21 @@ class _Verification:
         with self._phase("read"):
             self._query: Query = query if isinstance(query, Query) else read_query(query)
             self._deployment: Deployment = deploy(self._query, models)
-            self._problem: Problem = self._deployment.problem
+            self._problem: Problem = self._in_its_form(self._deployment)
             self._outcome.vnnlib_version = self._query.version
 
     def _run_model(self, x: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
         return self._checked_runtime().run(x)
+
+    def _in_its_form(self, deployment: Deployment) -> Problem:
+        """Two networks side by side, or the second as differences from the first."""
+        carried = deployment.as_differences()
+        if carried is None:
+            return deployment.problem
+        with suppress(OutOfTime):
+            if carrying_pays(deployment.problem, carried, self._deadline):
+                return carried
+        return deployment.problem
 
     def _checked_runtime(self) -> Deployment:
         """The deployed models, compared once with what was read."""

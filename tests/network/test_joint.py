@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine import EXACT, FEW, NETWORKS, Rng, affine, dense, points, versions, weights
+from tests.engine import EXACT, FEW, NETWORKS, PIECEWISE, Rng, affine, dense, points, versions, weights
 
 from ivan.network.activations import Lines, Relu
 from ivan.network.joint import join, side_by_side
@@ -82,7 +82,7 @@ def test_networks_of_different_architectures_have_only_the_difference_of_their_o
     np.testing.assert_allclose(joint(x), second(x) - first(x), atol=1e-12)
 
 
-@pytest.mark.parametrize("kind", sorted(NETWORKS))
+@pytest.mark.parametrize("kind", sorted(PIECEWISE))
 def test_nothing_but_differences_is_left_of_a_network_and_itself(kind):
     """No term reads a value of the network: L - L is dropped, whatever was computed on the way to L."""
     network = NETWORKS[kind](np.random.default_rng(0))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tests.engine import FEW, NETWORKS, Rng, dense, lowered, points, pre_activations, random_problem
+from tests.engine import FEW, PIECEWISE, Rng, dense, lowered, points, pre_activations, random_problem
 from tests.soundness.test_bounds import assert_layers_hold
 
 from ivan.bounds.columns import Model
@@ -47,7 +47,7 @@ def active(problem: Problem) -> list[Index]:
 
 def some_problem(rng: Rng, kind: str) -> tuple[Problem, list[Index]]:
     """A problem in whose first box some units are proved to be zero."""
-    problem = random_problem(rng, lowered(rng, NETWORKS[kind](rng)), cases=2, radius=0.3)
+    problem = random_problem(rng, lowered(rng, PIECEWISE[kind](rng)), cases=2, radius=0.3)
     keep = active(problem)
     assume(sum(map(len, keep)) < sum(layer.size for layer in problem.network.layers))
     return problem, keep
@@ -60,7 +60,7 @@ def assert_close(found: NDArray[np.float64], expected: NDArray[np.float64], tole
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))
-@pytest.mark.parametrize("kind", sorted(NETWORKS))
+@pytest.mark.parametrize("kind", sorted(PIECEWISE))
 @FEW
 @given(seed=SEEDS)
 def test_a_reduced_network_computes_the_same_on_the_region(kind, form, seed):
@@ -79,7 +79,7 @@ def test_a_reduced_network_computes_the_same_on_the_region(kind, form, seed):
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))
-@pytest.mark.parametrize("kind", sorted(NETWORKS))
+@pytest.mark.parametrize("kind", sorted(PIECEWISE))
 @FEW
 @given(seed=SEEDS)
 def test_bounds_on_a_reduced_network_are_those_on_the_whole_one(kind, form, seed):
@@ -109,12 +109,12 @@ def test_a_network_all_of_whose_units_are_zero_is_constant(seed):
     assert_close(small(x), np.tile(problem.network.output.constant, (len(x), 1)))
 
 
-@pytest.mark.parametrize("kind", sorted(NETWORKS))
+@pytest.mark.parametrize("kind", sorted(PIECEWISE))
 @FEW
 @given(seed=SEEDS)
 def test_a_network_that_keeps_every_unit_stays_the_same(kind, seed):
     rng = np.random.default_rng(seed)
-    network = NETWORKS[kind](rng)
+    network = PIECEWISE[kind](rng)
     small = reduced(network, [np.arange(layer.size) for layer in network.layers], FORMS["as composed"])
     x = rng.standard_normal((50, network.inputs))
     assert_close(small(x), network(x))

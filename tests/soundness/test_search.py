@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engine import (
+    CURVED,
     EXACT,
+    NETWORKS,
     Box,
     Half,
     Rng,
@@ -71,12 +73,12 @@ def assert_true(problem: Problem, result: SearchResult, rng: Rng) -> None:
 
 
 @pytest.mark.parametrize("by_units", [False, True])
-@pytest.mark.parametrize("kind", sorted(EXACT))
+@pytest.mark.parametrize("kind", sorted(EXACT | CURVED))
 @SEARCHES
 @given(seed=SEEDS)
 def test_no_verdict_on_a_random_problem_is_wrong(kind, by_units, seed):
     rng = np.random.default_rng(seed)
-    problem = random_problem(rng, EXACT[kind](rng), cases=int(rng.integers(1, 4)), boxes=int(rng.integers(1, 3)))
+    problem = random_problem(rng, NETWORKS[kind](rng), cases=int(rng.integers(1, 4)), boxes=int(rng.integers(1, 3)))
     assert_true(problem, search(problem, by_units=by_units, checks=300), rng)
 
 
@@ -115,12 +117,12 @@ def test_small_problems_are_decided(rows, by_units, seed, strict):
 
 
 @pytest.mark.parametrize("by_units", [False, True])
-@pytest.mark.parametrize("kind", sorted(EXACT))
+@pytest.mark.parametrize("kind", sorted(EXACT | CURVED))
 @SEARCHES
 @given(seed=SEEDS, rows=st.integers(1, 3))
 def test_a_planted_counterexample_is_never_denied(kind, by_units, seed, rows):
     rng = np.random.default_rng(seed)
-    problem = near_the_edge(rng, EXACT[kind](rng), rows=rows, cases=2, gap=-1.0, strict=False)
+    problem = near_the_edge(rng, NETWORKS[kind](rng), rows=rows, cases=2, gap=-1.0, strict=False)
     result = search(problem, by_units=by_units, checks=300)
     assert result.verdict is not Verdict.UNSAT
     assert_true(problem, result, rng)
@@ -265,7 +267,7 @@ def test_a_case_without_rows_is_decided_by_its_box_alone() -> None:
 @given(seed=SEEDS)
 def test_a_proof_by_refined_bounds_replays_completely(kind, programs, seed):
     rng = np.random.default_rng(seed)
-    network = dense(rng, (4, 8, 8, 8, 2)) if kind == "deep" else EXACT[kind](rng)
+    network = dense(rng, (4, 8, 8, 8, 2)) if kind == "deep" else NETWORKS[kind](rng)
     problem = hard_problem(rng, network, radius=0.8, gap=0.15, cases=3, rows=int(rng.integers(1, 3)), boxes=2)
     with pytest.MonkeyPatch.context() as patch:
         eager(patch, programs=programs)

@@ -30,7 +30,7 @@ from ivan.bounds.objective import Objective
 from ivan.bounds.parallel import WIDE, map_chunks, threads
 from ivan.bounds.rigorous import UNIT, down, gamma
 from ivan.deadline import NEVER, Deadline
-from ivan.network.activations import Identity
+from ivan.network.activations import Choice, Identity, Lines
 from ivan.network.affine import Affine
 from ivan.network.layers import Network
 from ivan.network.linear import LinearMap
@@ -72,8 +72,8 @@ class Advice:
     """Slopes and multipliers per row; None: the activation's rule and no multipliers.
 
     Attributes:
-        slopes: per layer, (R, n_k) lower slopes in [0, 1].
-        multipliers: per layer, (R, n_k) signed multipliers.
+        slopes: per layer, (R, n_k) lower slopes in [0, 1]; only an activation that is `sloped` has a use for them.
+        multipliers: per layer, (R, m_k) signed multipliers, one for each number of the pre-activation.
     """
 
     slopes: list[Array | None] = field(default_factory=list)
@@ -134,24 +134,50 @@ def most_readers(maps: Iterable[Affine]) -> int:
     return max(counts.values(), default=0)
 
 
-def rounding_of(affine: Affine, reach: Sequence[Array], fan_out: int) -> Array:
-    """(B, size): what a unit of |coefficient| behind the map can lose by rounding on its way through it."""
+def rounding_of(affine: Affine, reach: Sequence[Array], fan_out: int, arithmetic: float = 0.0) -> Array:
+    """(B, size): what a unit of |coefficient| behind the map can lose by rounding on its way through it.
+
+    Args:
+        affine: the map.
+        reach: per source, (B, n) max |h|.
+        fan_out: most maps that read one source, see `consumers`.
+        arithmetic: unit roundoff of the arithmetic that the bounds speak of; 0 for the real numbers'.
+    """
     total, terms = np.zeros((len(reach[0]), affine.size)), 0
     with np.errstate(over="ignore", invalid="ignore"):
         for source, linear in affine.terms:
             total += linear.absolute().apply(reach[source])
             terms = max(terms, linear.terms)
-    return rounding_from(affine, total, terms, fan_out)
+    return rounding_from(affine, total, terms, fan_out, arithmetic)
 
 
-def rounding_from(affine: Affine, total: Array, terms: int, fan_out: int) -> Array:
+def rounding_from(affine: Affine, total: Array, terms: int, fan_out: int, arithmetic: float = 0.0) -> Array:
     """The same where `total`, the sum over sources of |L| reach, is known: (B, size)."""
     # a coefficient is a sum of `terms` products per map, and of one such sum per consumer of its source;
     # the constant gains a dot product over all units
     through = gamma(terms + len(affine.terms) + fan_out + 2) * (1.0 + 2.0 * gamma(terms))
     at_once = gamma(affine.size + 4) * np.abs(affine.constant) + 1.01 * affine.constant_error
     with np.errstate(over="ignore"):
+        if arithmetic:
+            return through * total + at_once + deployed(affine, total, terms, arithmetic)
         return through * total + at_once
+
+
+def deployed(affine: Affine, total: Array, terms: int, arithmetic: float) -> Array:
+    """(B, size): how far the map's numbers may be from exact where a model computes them, in whatever order it sums.
+
+    Args:
+        affine: the map.
+        total: (B, size) sum over sources of |L| reach.
+        terms: most products that are summed into one number.
+        arithmetic: unit roundoff.
+    """
+    # a few more, for scales that a runtime works out itself (of a normalisation, say)
+    steps = (terms + affine.width + len(affine.constants) + 8) * arithmetic
+    share = steps / (1.0 - steps) if steps < 0.5 else np.inf
+    size = total + affine.constant_reach
+    # of zeros nothing is lost, and what is only moved is not rounded
+    return np.where(affine.moved | (size == 0.0), 0.0, 1.01 * share * size + 2.0**-126 * (terms + 2))
 
 
 def sweep(enclosure: Enclosure, rows: Rows, advice: Advice | None = None) -> Forms:
@@ -173,6 +199,12 @@ def sweep(enclosure: Enclosure, rows: Rows, advice: Advice | None = None) -> For
     def dot(a: Array, table: Array) -> Array:
         return np.asarray(a @ table[0] if len(table) == 1 else np.einsum("rj,rj->r", a, table))
 
+    def gained(a: Array, intercept: Array) -> Array:
+        total = dot(a, intercept)
+        if np.isnan(total).any():  # a line without an end (a pole) costs only the rows that read it
+            total = np.where(a == 0.0, 0.0, a * intercept).sum(axis=1)
+        return total
+
     with np.errstate(over="ignore", invalid="ignore"):
         for k in range(len(enclosure.network.layers), 0, -1):
             a = coefficients.pop(k, None)
@@ -182,17 +214,25 @@ def sweep(enclosure: Enclosure, rows: Rows, advice: Advice | None = None) -> For
             if not isinstance(layer.activation, Identity):
                 lines = enclosure.lines[k - 1]
                 slope = advice.slopes[k - 1] if advice is not None and advice.slopes else None
-                lower_slope = of(lines.lower_slope)
+                if slope is not None and layer.activation.mixed:
+                    lines, slope = between(enclosure.choice(k - 1), slope, of), None
+                elif not layer.activation.sloped:
+                    slope = None
+                mixed = lines is not enclosure.lines[k - 1]
+                of_lines = (lambda table: table) if mixed else of
+                lower_slope = of_lines(lines.lower_slope)
                 if slope is not None:
                     lower_slope = np.where(of(enclosure.unstable[k - 1]), np.clip(slope, 0.0, 1.0), lower_slope)
                 negative = np.minimum(a, 0.0)
                 a = np.subtract(a, negative)
-                constant = constant + dot(negative, of(lines.upper_intercept))
+                constant = constant + gained(negative, of_lines(lines.upper_intercept))
                 if lines.lower_intercept is not None:
-                    constant = constant + dot(a, of(lines.lower_intercept))
+                    constant = constant + gained(a, of_lines(lines.lower_intercept))
+                if layer.activation.arity > 1:
+                    a, negative = (np.tile(part, (1, layer.activation.arity)) for part in (a, negative))
                 # in every place one of the two is zero, so the sum rounds nothing
                 a *= lower_slope
-                negative *= of(lines.upper_slope)
+                negative *= of_lines(lines.upper_slope)
                 a += negative
             multiplier = advice.multipliers[k - 1] if advice is not None and advice.multipliers else None
             if multiplier is not None:
@@ -202,7 +242,7 @@ def sweep(enclosure: Enclosure, rows: Rows, advice: Advice | None = None) -> For
                 # q l - p u with m = q - p is m times whichever bound is used
                 product = np.where(multiplier == 0.0, 0.0, multiplier * used)
                 constant = constant + product.sum(axis=1)
-                error = error + gamma(layer.size + 2) * np.abs(product).sum(axis=1)
+                error = error + gamma(layer.affine.size + 2) * np.abs(product).sum(axis=1)
             constant, error = through(layer.affine, a, of(enclosure.rounding[k - 1]), coefficients, constant, error)
         slopes = coefficients.get(0)
         if slopes is None:
@@ -215,6 +255,40 @@ def sweep(enclosure: Enclosure, rows: Rows, advice: Advice | None = None) -> For
         total = minimum + constant
         bound = down(total, error + gamma(enclosure.network.inputs + 4) * lost + 4.0 * UNIT * np.abs(constant))
     return Forms(slopes, constant, error, np.where(np.isnan(bound), -np.inf, bound))
+
+
+def between(choice: Choice, shares: Array, of: Callable[[Array], Array]) -> Lines:
+    """Planes between two, for rows (R,).
+
+    Args:
+        choice: the planes of every domain.
+        shares: (R, m) of the second lower and upper plane, see `Enclosure.rule`; cut to [0, 1].
+        of: the rows' domains' part of a table.
+    """
+    first, second = choice.first, choice.second
+    assert first.lower_intercept is not None
+    assert second.lower_intercept is not None
+    n = choice.lower_share.shape[1]
+
+    def valid(share: Array, one: Array, other: Array) -> Array:
+        """Shares in [0, 1]; where a plane has no end, there is nothing between it and the other."""
+        finite = np.isfinite(of(one)) & np.isfinite(of(other))
+        return np.where(finite, np.clip(share, 0.0, 1.0), share > 0.5)
+
+    def mixed(share: Array, one: Array, other: Array) -> Array:
+        one, other = of(one), of(other)
+        result: Array = one + share * (other - one)
+        return np.where(np.isnan(result), np.where(share > 0.5, other, one), result)
+
+    low = valid(shares[:, :n], first.lower_intercept, second.lower_intercept)
+    high = valid(shares[:, n : 2 * n], first.upper_intercept, second.upper_intercept)
+    wide = first.lower_slope.shape[1] // n
+    return Lines(
+        mixed(np.tile(low, (1, wide)), first.lower_slope, second.lower_slope),
+        mixed(low, first.lower_intercept, second.lower_intercept),
+        mixed(np.tile(high, (1, wide)), first.upper_slope, second.upper_slope),
+        mixed(high, first.upper_intercept, second.upper_intercept),
+    )
 
 
 def through(
@@ -346,7 +420,7 @@ def in_chunks(task: Callable[[slice], T], network: Network, count: int, owner: I
 
 
 def _widest(network: Network) -> int:
-    return max(network.inputs, network.outputs, *(layer.size for layer in network.layers), 1)
+    return max(network.inputs, network.outputs, *(layer.affine.size for layer in network.layers), 1)
 
 
 def _chunks(count: int, network: Network, owner: Index | None = None) -> list[slice]:
@@ -357,7 +431,7 @@ def _chunks(count: int, network: Network, owner: Index | None = None) -> list[sl
     Where every domain has many rows, side by side, slices end where the owner changes: a chunk of one domain needs no
     copies of its tables.
     """
-    widest = max(network.inputs // 4, network.outputs, *(layer.size for layer in network.layers), 1)
+    widest = max(network.inputs // 4, network.outputs, *(layer.affine.size for layer in network.layers), 1)
     size = max(FEWEST_ROWS, CHUNK // widest)
     if count > 64 * threads() and _widest(network) >= WIDE:
         size = min(size, -(-count // threads()))

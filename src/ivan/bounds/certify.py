@@ -53,19 +53,19 @@ def advice(enclosure: Enclosure, owner: Index, certificates: Certificates) -> Ad
     slope_rows, multiplier_rows = certificates.slopes.rows, certificates.multipliers.rows
     for k, layer in enumerate(layers):
         entries = certificates.slopes
-        chosen = (entries["layer"] == k + 1) & (entries["unit"] >= 0) & (entries["unit"] < layer.size)
-        if chosen.any():
-            slopes = enclosure.lines[k].lower_slope[owner]
+        chosen = (entries["layer"] == k + 1) & (entries["unit"] >= 0) & (entries["unit"] < layer.affine.size)
+        if (layer.activation.sloped or layer.activation.mixed) and chosen.any():
+            slopes = enclosure.rule(k)[owner]
             slopes[slope_rows[chosen], entries["unit"][chosen]] = entries["value"][chosen]
             result.slopes[k] = slopes
         entries = certificates.multipliers
-        chosen = (entries["layer"] == k + 1) & (entries["unit"] >= 0) & (entries["unit"] < layer.size)
+        chosen = (entries["layer"] == k + 1) & (entries["unit"] >= 0) & (entries["unit"] < layer.affine.size)
         if chosen.any():
             row, unit, kind = multiplier_rows[chosen], entries["unit"][chosen], entries["kind"][chosen]
             mask = enclosure.split[k]
             on_path = np.zeros(len(row), bool) if mask is None else mask[owner[row], unit]
             counts = on_path | (kind == MultiplierKind.BOUND)
-            multipliers = np.zeros((count, layer.size))
+            multipliers = np.zeros((count, layer.affine.size))
             with np.errstate(over="ignore", invalid="ignore"):  # beyond the floats, a multiplier claims nothing
                 np.add.at(multipliers, (row[counts], unit[counts]), entries["value"][chosen][counts])
             result.multipliers[k] = multipliers

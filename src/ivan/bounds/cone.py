@@ -43,12 +43,14 @@ class Cone:
         network: the windows below them, as many layers as there are below theirs.
         affine: the units, as an expression over these layers.
         units: per source, the input first, which of the whole network's units it has: (n_s,), ascending.
+        operands: per layer, which of the whole network's numbers before the activation it has: (m_k,).
     """
 
     rows: Index
     network: Network
     affine: Affine
     units: tuple[Index, ...]
+    operands: tuple[Index, ...]
 
     @classmethod
     def below(cls, network: Network, affine: Affine, k: int, rows: Index) -> Cone:
@@ -67,18 +69,19 @@ class Cone:
             if needed[source]:
                 units[source] = np.unique(np.concatenate(needed[source]))
                 if source and len(units[source]):
-                    parts[source] = part(network.layers[source - 1].affine, units[source])
+                    parts[source] = part(network.layers[source - 1].affine, network.operands(source, units[source]))
 
         def fitted(whole: Affine, some: Index, found: dict[int, tuple[LinearMap, Index]]) -> Affine:
             terms = {source: widened(linear, read, units[source]) for source, (linear, read) in found.items()}
             return Affine(len(some), terms, ((None, whole.constant[some]),))
 
         layers = tuple(
-            Layer(fitted(layer.affine, units[j], parts.get(j, {})), layer.activation, layer.name)
+            Layer(fitted(layer.affine, network.operands(j, units[j]), parts.get(j, {})), layer.activation, layer.name)
             for j, layer in enumerate(network.layers[:k], 1)
         )
-        small = Network(layers, (len(units[0]),), Affine(0), network.name, network.precision)
-        return cls(rows, small, fitted(affine, rows, top), tuple(units))
+        small = replace(network, layers=layers, input_shape=(len(units[0]),), output=Affine(0))
+        operands = tuple(network.operands(j, units[j]) for j in range(1, k + 1))
+        return cls(rows, small, fitted(affine, rows, top), tuple(units), operands)
 
     @cached_property
     def size(self) -> int:
@@ -87,13 +90,13 @@ class Cone:
 
     def position(self, k: int, units: Index) -> tuple[Index, Index]:
         """Of units of the whole network's layer k (0-based), ascending: where they are here, and which of them are."""
-        inside = np.flatnonzero(np.isin(units, self.units[k + 1], assume_unique=True))
-        return np.searchsorted(self.units[k + 1], units[inside]), inside
+        inside = np.flatnonzero(np.isin(units, self.operands[k], assume_unique=True))
+        return np.searchsorted(self.operands[k], units[inside]), inside
 
     def of(self, enclosure: Enclosure) -> Enclosure:
         """The same domains, with what is known of its units."""
         below = range(len(self.network.layers))
-        cut = [self.units[j + 1] for j in below]
+        cut = self.operands
         return replace(
             enclosure,
             network=self.network,
@@ -102,18 +105,18 @@ class Cone:
             split=tuple(None if (s := enclosure.split[j]) is None else s[:, cut[j]] for j in below),
             unstable=[enclosure.unstable[j][:, cut[j]] for j in below],
             intervals=[(enclosure.intervals[j][0][:, cut[j]], enclosure.intervals[j][1][:, cut[j]]) for j in below],
-            lines=[_lines(enclosure.lines[j], cut[j]) for j in below],
+            lines=[_lines(enclosure.lines[j], cut[j], self.units[j + 1]) for j in below],
             rounding=[enclosure.rounding[j][:, cut[j]] for j in below],
             reach=[enclosure.reach[j][:, self.units[j]] for j in range(len(self.units))],
         )
 
 
-def _lines(lines: Lines, units: Index) -> Lines:
+def _lines(lines: Lines, operands: Index, units: Index) -> Lines:
     lower = lines.lower_intercept
     return Lines(
-        lines.lower_slope[:, units],
+        lines.lower_slope[:, operands],
         None if lower is None else lower[:, units],
-        lines.upper_slope[:, units],
+        lines.upper_slope[:, operands],
         lines.upper_intercept[:, units],
     )
 

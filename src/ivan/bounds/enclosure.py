@@ -8,7 +8,7 @@ ancestor knows to be stable stays stable and is never bounded again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,29 +17,41 @@ from numpy.typing import NDArray
 from ivan.bounds import backward
 from ivan.bounds.domains import Domains
 from ivan.bounds.interval import affine_interval
-from ivan.bounds.rigorous import LARGEST, gamma, magnitude
+from ivan.bounds.rigorous import LARGEST, UNIT, gamma, magnitude
 from ivan.deadline import NEVER, Deadline
-from ivan.network.activations import Activation, Lines
+from ivan.network.activations import Activation, Choice, Lines
 from ivan.network.affine import Affine
 from ivan.network.layers import Network
 
 Array = NDArray[np.float64]
+
+CURVES = 64.0
+"""Units in the last place by which a deployed curve may be off; runtimes approximate exp and its kin, none of them
+promises how well."""
+
+MIXED = 16.0 * UNIT
+"""What computing a mixture of two planes loses, as a share of their parts."""
+
+UNDERFLOWN = 2.0**-126
+"""And what is lost where a runtime flushes subnormal float32 to zero."""
 
 
 @dataclass
 class Enclosure:
     """Everything a backward pass needs to know about B domains.
 
+    Layer k has n_k values and m_k numbers in its pre-activation, as many for each operand of its activation.
+
     Attributes:
         network: the network.
         lower: (B, inputs) the boxes.
         upper: (B, inputs).
         empty: (B,) True where the domain was found to hold no point.
-        unstable: per layer, (B, n_k) True where the activation is not known to be linear between the bounds.
-        intervals: per layer, (B, n_k) rigorous bounds of the pre-activations.
+        unstable: per layer, (B, m_k) True where the activation is not known to be linear between the bounds.
+        intervals: per layer, (B, m_k) rigorous bounds of the pre-activations.
         lines: per layer, lines around the activation on those bounds; upper intercepts are inflated to absorb the
             rounding of summing them.
-        rounding: per affine map (layers, then the output), (B, n_k): what one unit of |coefficient| on each
+        rounding: per affine map (layers, then the output), (B, m_k): what one unit of |coefficient| on each
             pre-activation can lose by rounding on its way through the affine map.
         reach: per source (input first, outputs last), (B, n): max |h|.
         split: per layer, where units are split on the path.
@@ -55,9 +67,41 @@ class Enclosure:
     lines: list[Lines] = field(default_factory=list)
     rounding: list[Array] = field(default_factory=list)
     reach: list[Array] = field(default_factory=list)
+    _choices: dict[int, Choice] = field(default_factory=dict, init=False)
 
     def __len__(self) -> int:
         return len(self.lower)
+
+    def choice(self, k: int) -> Choice:
+        """The planes that layer k (0-based), of an activation that is `mixed`, has to choose from; inflated as lines.
+
+        They also absorb what is lost where a mixture of them is computed.
+        """
+        if k not in self._choices:
+            activation, (low, high) = self.network.layers[k].activation, self.intervals[k]
+            with np.errstate(over="ignore", invalid="ignore"):
+                choice = activation.choice(low, high)
+                error = MIXED * _size(choice, np.maximum(np.abs(low), np.abs(high)))
+                if self.network.arithmetic and not activation.exact:
+                    error += _uncertainty(activation.interval(low, high), self.network.arithmetic)
+            error = np.where(np.isnan(error), np.inf, error)
+            first, second = (inflated(lines.apart(error)) for lines in (choice.first, choice.second))
+            self._choices[k] = replace(choice, first=first, second=second)
+        return self._choices[k]
+
+    def rule(self, k: int) -> Array:
+        """(B, m_k) what the rule says where slopes may be chosen for layer k (0-based).
+
+        Of an activation that is `mixed`: the share of the second lower plane, and of the second upper one, in the
+        places of the first and second operands.
+        """
+        activation = self.network.layers[k].activation
+        if not activation.mixed:
+            return self.lines[k].lower_slope
+        choice, result = self.choice(k), np.zeros(self.lines[k].lower_slope.shape)
+        n = choice.lower_share.shape[1]
+        result[:, :n], result[:, n : 2 * n] = choice.lower_share, choice.upper_share
+        return result
 
     @cached_property
     def one_box(self) -> bool:
@@ -75,7 +119,7 @@ class Enclosure:
 
 
 Tighten = Callable[["Enclosure", Affine, int, Array, Array], tuple[Array, Array]]
-"""Takes bounds (B, n_k) of layer k (0-based), with all bounds below it known, and returns better ones."""
+"""Takes bounds (B, m_k) of layer k (0-based), with all bounds below it known, and returns better ones."""
 
 
 def enclose(network: Network, domains: Domains, *, refresh: bool = True, deadline: Deadline = NEVER) -> Enclosure:
@@ -109,10 +153,13 @@ def walk(network: Network, domains: Domains, tighten: Tighten | None, deadline: 
     values = [(domains.lower, domains.upper)]
     for k, layer in enumerate(network.layers):
         deadline.check()
-        low, high, rounding = affine_interval(layer.affine, values, result.reach, backward.consumers(network))
+        low, high, rounding = affine_interval(
+            layer.affine, values, result.reach, backward.consumers(network), network.arithmetic
+        )
         if domains.known is not None:
             low, high = np.maximum(low, domains.known[k][0]), np.minimum(high, domains.known[k][1])
         result.rounding.append(rounding)
+        low, high = _copied(result, layer.affine, low, high)
         if tighten is not None:
             low, high = tighten(result, layer.affine, k, low, high)
         crossed = np.any(low > high, axis=1)
@@ -120,8 +167,7 @@ def walk(network: Network, domains: Domains, tighten: Tighten | None, deadline: 
             # An empty domain is closed as such; give it harmless bounds so that its rows disturb no one.
             result.empty |= crossed
             low, high = np.minimum(low, high), np.maximum(low, high)
-        _append(result, k, low, high)
-        values.append(layer.activation.interval(low, high))
+        values.append(_append(result, k, low, high))
         result.reach.append(magnitude(*values[-1]))
     return _with_outputs(result, values)
 
@@ -134,27 +180,41 @@ def from_known(network: Network, domains: Domains) -> Enclosure:
     result.reach.append(magnitude(domains.lower, domains.upper))
     values = [(domains.lower, domains.upper)]
     for k, layer in enumerate(network.layers):
-        low, high = domains.known[k]
+        low, high = _copied(result, layer.affine, *domains.known[k])
         crossed = np.any(low > high, axis=1)
         if crossed.any():
             result.empty |= crossed
             low, high = np.minimum(low, high), np.maximum(low, high)
-        _append(result, k, low, high)
-        result.rounding.append(backward.rounding_of(layer.affine, result.reach, backward.consumers(network)))
-        values.append(layer.activation.interval(low, high))
+        rounding = backward.rounding_of(layer.affine, result.reach, backward.consumers(network), network.arithmetic)
+        result.rounding.append(rounding)
+        values.append(_append(result, k, low, high))
         result.reach.append(magnitude(*values[-1]))
     return _with_outputs(result, values)
 
 
+def _copied(result: Enclosure, affine: Affine, low: Array, high: Array) -> tuple[Array, Array]:
+    """The bounds intersected with what is known, under other numbers, of what they bound."""
+    if affine.copies:
+        low, high = low.copy(), high.copy()
+    for copy in affine.copies:
+        least, most = result.intervals[copy.layer - 1]
+        low[:, copy.at] = np.maximum(low[:, copy.at], least[:, copy.of])
+        high[:, copy.at] = np.minimum(high[:, copy.at], most[:, copy.of])
+    return low, high
+
+
 def _with_outputs(result: Enclosure, values: list[tuple[Array, Array]]) -> Enclosure:
     network = result.network
-    low, high, rounding = affine_interval(network.output, values, result.reach, backward.consumers(network))
+    low, high, rounding = affine_interval(
+        network.output, values, result.reach, backward.consumers(network), network.arithmetic
+    )
     result.rounding.append(rounding)
     result.reach.append(magnitude(low, high))
     return result
 
 
-def _append(result: Enclosure, k: int, low: Array, high: Array) -> None:
+def _append(result: Enclosure, k: int, low: Array, high: Array) -> tuple[Array, Array]:
+    """Notes a layer's bounds; returns those of its values."""
     layer = result.network.layers[k]
     # Beyond LARGEST the rounding analysis no longer holds: an infinite bound makes every claim fail.
     wild = ~(magnitude(low, high) <= LARGEST)
@@ -162,9 +222,41 @@ def _append(result: Enclosure, k: int, low: Array, high: Array) -> None:
         low, high = np.where(wild, -np.inf, low), np.where(wild, np.inf, high)
     result.intervals.append((low, high))
     result.unstable.append(unstable_units(layer.activation, low, high))
+    lines, values = enclosed(layer.activation, low, high, result.network.arithmetic)
+    result.lines.append(inflated(lines))
+    return values
+
+
+def enclosed(activation: Activation, low: Array, high: Array, arithmetic: float) -> tuple[Lines, tuple[Array, Array]]:
+    """Lines around an activation and bounds of its values, as computed in an arithmetic of this unit roundoff."""
     with np.errstate(over="ignore", invalid="ignore"):
-        lines = inflated(layer.activation.lines(low, high))
-    result.lines.append(lines)
+        lines, (least, most) = activation.lines(low, high), activation.interval(low, high)
+        if arithmetic and not activation.exact:
+            error = _uncertainty((least, most), arithmetic)
+            least, most = np.nextafter(least - error, -np.inf), np.nextafter(most + error, np.inf)
+            lines = lines.apart(error)
+    return lines, (least, most)
+
+
+def _uncertainty(values: tuple[Array, Array], arithmetic: float) -> Array:
+    """How far a runtime's value of a curve may be off."""
+    result: Array = CURVES * arithmetic * magnitude(*values) + UNDERFLOWN
+    return result
+
+
+def _size(choice: Choice, reach: Array) -> Array:
+    """(B, n) what the largest plane's parts add up to, over operands of this size (B, m)."""
+    n = choice.lower_share.shape[1]
+    total = np.zeros(choice.lower_share.shape)
+    for lines in (choice.first, choice.second):
+        for slopes, intercept in (
+            (lines.lower_slope, lines.lower_intercept),
+            (lines.upper_slope, lines.upper_intercept),
+        ):
+            parts = np.abs(slopes) * reach
+            size = sum((parts[:, at : at + n] for at in range(0, parts.shape[1], n)), np.zeros_like(total))
+            total = np.maximum(total, size if intercept is None else size + np.abs(intercept))
+    return total
 
 
 def inflated(lines: Lines) -> Lines:
@@ -193,6 +285,8 @@ def _tightened(
     """
     activation = result.network.layers[k].activation
     unstable = unstable_units(activation, low, high) & ~result.empty[:, None]
+    for copy in affine.copies:
+        unstable[:, copy.at] = False  # where they are computed, they were bounded
     owner, unit = np.nonzero(unstable)
     if not len(owner):
         return low, high

@@ -12,7 +12,8 @@ and an affine map gives
     low'  = L M - |L| R,   high' = L M + |L| R            (an over-estimate of |L| only loosens them)
 
 An increasing activation maps them by the lower line on the range of `low` and the upper line on the range of `high`,
-which are narrower than the unit's own range; where a unit is known to be on one piece, by that piece. Below unit splits
+which are narrower than the unit's own range; where a unit is known to be on one piece, by that piece. Any other takes
+the lines, or planes, on its own range, and of every operand the form that the slope's sign asks for. Below unit splits
 a form may cross outside the domain, where nothing is claimed; its minimum over the box is below that over the domain.
 
 Rounding: every computed coefficient is off by at most gamma times the sum of the products' absolute values, so with
@@ -30,9 +31,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ivan.bounds.backward import deployed
 from ivan.bounds.columns import ColumnMap, column_map
 from ivan.bounds.domains import Domains
-from ivan.bounds.enclosure import Enclosure, from_known, walk
+from ivan.bounds.enclosure import Enclosure, enclosed, from_known, walk
 from ivan.bounds.rigorous import LARGEST, UNDERFLOW, UNIT, gamma
 from ivan.deadline import NEVER, Deadline
 from ivan.network.activations import Activation, Identity, Lines
@@ -88,7 +90,7 @@ def affordable(network: Network, axes: int) -> bool:
 
 
 def _widest(network: Network) -> int:
-    return max(network.inputs, *(layer.size for layer in network.layers), 1)
+    return max(network.inputs, *(layer.affine.size for layer in network.layers), 1)
 
 
 class Forward:
@@ -122,10 +124,12 @@ class Forward:
         values, shape = {0: (box, box)}, (box.shape[1], len(domains))
         before: list[Forms] = []
 
+        network = self._network
+
         def tighten(result: Enclosure, affine: Affine, k: int, low: Array, high: Array) -> tuple[Array, Array]:
             if k in last and k > 0:
-                activation = self._network.layers[k - 1].activation
-                values[k] = _through(activation, *before.pop(), *result.intervals[k - 1])
+                activation = network.layers[k - 1].activation
+                values[k] = _through(activation, *before.pop(), *result.intervals[k - 1], network.arithmetic)
             forms = self._affine(k, affine, values, shape)
             before[:] = [forms]
             for source in [s for s in values if last[s] <= k + 1]:
@@ -161,6 +165,8 @@ class Forward:
             # the products; then the sums over columns, sources and the constant
             error = 2.0 * gamma(terms + columns + len(affine.terms) + 8) * (total + np.abs(constant))
             error += 1.01 * affine.constant_error[:, None] + UNDERFLOW
+            if self._network.arithmetic:
+                error += deployed(affine, total.T, terms, self._network.arithmetic).T
             centre[:, -1] += constant
             if radius is None:
                 return _apart(centre, centre.copy(), error)
@@ -204,7 +210,7 @@ def _apart(low: Array, high: Array, error: Array) -> Forms:
     return Form.of(low), Form.of(high)
 
 
-def _through(activation: Activation, low: Form, high: Form, lower: Array, upper: Array) -> Values:
+def _through(activation: Activation, low: Form, high: Form, lower: Array, upper: Array, arithmetic: float) -> Values:
     """The forms behind an activation.
 
     Args:
@@ -213,19 +219,18 @@ def _through(activation: Activation, low: Form, high: Form, lower: Array, upper:
         high: above it.
         lower: (B, n) bounds on that.
         upper: (B, n).
+        arithmetic: unit roundoff of the arithmetic that computes it.
     """
     if isinstance(activation, Identity):
         return low.columns, high.columns
     if not activation.increasing:
-        least, most = activation.interval(lower.T, upper.T)
-        return _constant(least, low.columns.shape), _constant(most, low.columns.shape)
+        return _between_lines(enclosed(activation, lower, upper, arithmetic)[0], low, high)
     linear = activation.linear(lower.T, upper.T)
 
     def lines(form: Form) -> Lines:
         # where the unit is known to be on one piece, the line is that piece, wherever the form goes
         least, most = np.where(linear, lower.T, form.least), np.where(linear, upper.T, form.most)
-        with np.errstate(over="ignore", invalid="ignore"):
-            return activation.lines(least, most)
+        return enclosed(activation, least, most, arithmetic)[0]
 
     below, above = lines(low), lines(high)
     intercept = np.zeros(linear.shape) if below.lower_intercept is None else below.lower_intercept
@@ -235,10 +240,29 @@ def _through(activation: Activation, low: Form, high: Form, lower: Array, upper:
     )
 
 
-def _constant(value: Array, shape: tuple[int, ...]) -> Array:
-    result = np.zeros(shape)
-    result[:, -1] = value
-    return result
+def _between_lines(lines: Lines, low: Form, high: Form) -> Values:
+    """The forms behind lines or planes: a slope takes the lower form of its operand or the upper one, by its sign."""
+    n = lines.upper_intercept.shape[1]
+    least = np.zeros_like(lines.upper_intercept) if lines.lower_intercept is None else lines.lower_intercept
+    results = []
+    for slopes, intercept, sign in ((lines.lower_slope, least, -1.0), (lines.upper_slope, lines.upper_intercept, 1.0)):
+        total, size = np.zeros((n, *low.columns.shape[1:])), np.abs(intercept.T)
+        for at in range(0, slopes.shape[1], n):
+            slope, here = slopes[:, at : at + n].T, slice(at, at + n)
+            lower = slope * sign <= 0.0  # a rising line below, or a falling one above, takes the lower form
+            part = Form(
+                np.where(lower[:, None], low.columns[here], high.columns[here]),
+                np.where(lower, low.least[here], high.least[here]),
+                np.where(lower, low.most[here], high.most[here]),
+            )
+            scaled = _scaled(part, slope, np.zeros(slope.shape), sign)
+            with np.errstate(over="ignore", invalid="ignore"):
+                total += scaled
+                size = size + _sizes(scaled)
+        with np.errstate(over="ignore", invalid="ignore"):
+            total[:, -1] += intercept.T + sign * (gamma(slopes.shape[1] // n + 4) * size + UNDERFLOW)
+        results.append(total)
+    return results[0], results[1]
 
 
 def _scaled(form: Form, slope: Array, intercept: Array, sign: float) -> Array:

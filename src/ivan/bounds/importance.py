@@ -76,11 +76,11 @@ def important_rows(
         deadline: checked in every sweep.
     """
     network = enclosure.network
-    pull = [np.zeros((len(owner), layer.size)) for layer in network.layers]
+    pull = [np.zeros((len(owner), layer.affine.size)) for layer in network.layers]
     for k, units in enumerate(parameters.units):
         a = arrived[k]
         if a is not None:
-            pull[k][:, units] = np.maximum(-a, 0.0)
+            pull[k][:, units] = np.maximum(-a, 0.0) if network.layers[k].activation.sloped else np.abs(a)
     for k in range(len(network.layers) - 1, 0, -1):
         table = refinements.layer(which, k + 1)
         if table is None:
@@ -103,6 +103,7 @@ def important_rows(
             a = found.arrived[j]
             if a is not None and len(units):
                 pulled = np.zeros((len(owner), len(units)))
-                np.add.at(pulled, place, weight[place, row][:, None] * np.maximum(-a, 0.0))
+                read = np.maximum(-a, 0.0) if network.layers[j].activation.sloped else np.abs(a)
+                np.add.at(pulled, place, weight[place, row][:, None] * read)
                 pull[j][np.ix_(here, units)] += pulled
         yield ImportantRows(k, table, place, row, weight[place, row], found.arrived, start.slopes)

@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 
 def affine_interval(
-    affine: Affine, values: Sequence[tuple[Array, Array]], reach: Sequence[Array], fan_out: int
+    affine: Affine, values: Sequence[tuple[Array, Array]], reach: Sequence[Array], fan_out: int, arithmetic: float = 0.0
 ) -> tuple[Array, Array, Array]:
     """Bounds on an affine map.
 
@@ -28,6 +28,7 @@ def affine_interval(
         values: per source, (B, n) lower and upper bounds.
         reach: per source, (B, n) max |h|.
         fan_out: most affine maps that read one source, see `backward.consumers`.
+        arithmetic: unit roundoff of the arithmetic that the bounds speak of; 0 for the real numbers'.
 
     Returns:
         lower, upper: (B, size) rigorous bounds.
@@ -48,7 +49,7 @@ def affine_interval(
             radius += both[:batch]
             total += both[batch:]
             terms = max(terms, linear.terms)
-        rounding = rounding_from(affine, total, terms, fan_out)
+        rounding = rounding_from(affine, total, terms, fan_out, arithmetic)
         error = radius * (1.0 + 2.0 * gamma(terms + 4)) + 2.0 * rounding + UNDERFLOW  # as sum and as dot product
         lower, upper = centre - error, centre + error
         slack = 4.0 * UNIT * (np.abs(centre) + error)

@@ -60,6 +60,8 @@ class Reduction:
             layer: (S,) layers of units that must stay, since they are split in the tree, say, 1-based ...
             unit: (S,) ... and these units; what is not there is passed over.
         """
+        if network.arithmetic or any(at.activation.arity > 1 for at in network.layers):
+            return None  # a map that is written out does not tell how often its numbers were rounded
         keep = []
         for k, at in enumerate(network.layers):
             needed = np.zeros(at.size, bool)

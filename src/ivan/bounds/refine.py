@@ -89,7 +89,7 @@ def refine(
             side = np.repeat([Side.ABOVE, Side.BELOW], count).astype(np.int8)
             sign = np.where(side == Side.ABOVE, 1.0, -1.0)
             owner = np.zeros(2 * count, np.int64)
-            rule = [lines.lower_slope[np.ix_(owner, u)] for lines, u in zip(result.lines, support, strict=True)]
+            rule = [result.rule(j)[np.ix_(owner, u)] for j, u in enumerate(support)]
             start = Parameters(
                 tuple(support),
                 [s.astype(np.float32) for s in rule],
@@ -142,9 +142,10 @@ def _bounded(
     def advice(rows: Index, known: Enclosure, cone: Cone | None) -> Advice:
         slopes: list[Array | None] = [None] * len(known.network.layers)
         for j, (units, values) in enumerate(zip(table.support, table.slopes, strict=True)):
-            if not len(units):
+            activation = known.network.layers[j].activation
+            if not len(units) or not (activation.sloped or activation.mixed):
                 continue
-            wide = slopes[j] = known.lines[j].lower_slope[owner[rows]]
+            wide = slopes[j] = known.rule(j)[owner[rows]]
             if cone is None:
                 wide[:, units] = values[row[rows]]
             else:

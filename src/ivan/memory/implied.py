@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ivan.arrangement import same_terms
+from ivan.arrangement import arithmetic, same_terms
 from ivan.errors import ProofError
 from ivan.incremental.kindred import hull, kin
 from ivan.memory.stored import RELATIVES, Warn, stored_hull, stored_query, trusted
@@ -44,7 +44,7 @@ def implying(store: ProofStore, problem: Problem, warn: Warn) -> NamedRun | None
     found.sort(key=lambda named: named.asked.kin != relation)
     for named in found[:MOST_READ]:
         other = stored_query(store, named.asked.digest, warn)
-        alike = other is not None and same_terms(query, other)
+        alike = other is not None and same_terms(query, other) and arithmetic(query) == arithmetic(other)
         if other is not None and alike and lies_within(query, other) and _intact(store, named.run, warn):
             return named
     return None

@@ -243,7 +243,7 @@ class Memory:
 
 
 def _text(problem: Problem) -> bytes | None:
-    """The query for other questions to be compared with; a text says nothing of integers and products."""
+    """The query for other questions to be compared with; a text says nothing of types and products."""
     plain = problem.asked == problem.query.digest and not problem.query.products
     return encode_query(problem.query) if plain else None
 

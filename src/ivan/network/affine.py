@@ -10,9 +10,11 @@ rounding error of doing so, and never enters a digest.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ivan.digest import Digestible
 from ivan.network.linear import Array, Diagonal, LinearMap, Selection, add, compose
@@ -28,6 +30,21 @@ def _frozen(vector: Array) -> Array:
     return copy
 
 
+@dataclass(frozen=True, eq=False)
+class Copy:
+    """Numbers of an expression that are the same as some of an earlier layer's pre-activation, whatever the input.
+
+    Attributes:
+        at: (c,) which of the expression's.
+        layer: the earlier layer, 1-based.
+        of: (c,) which of its pre-activation's.
+    """
+
+    at: NDArray[np.int64]
+    layer: int
+    of: NDArray[np.int64]
+
+
 class Affine:
     """An affine expression; immutable.
 
@@ -35,6 +52,8 @@ class Affine:
         size: how many numbers it yields.
         terms: linear map (source size -> size) of each source layer; 0 is the network's input.
         constants: pairs of a map (None: identity) and the vector it is applied to.
+        copies: what is known to be computed elsewhere already, so that bounds need not be found twice; follows from the
+            rest, and is in no digest.
     """
 
     def __init__(
@@ -42,10 +61,11 @@ class Affine:
         size: int,
         terms: Mapping[int, LinearMap] | None = None,
         constants: tuple[tuple[LinearMap | None, Array], ...] = (),
+        copies: tuple[Copy, ...] = (),
     ) -> None:
         self.size = size
         self.terms: tuple[tuple[int, LinearMap], ...] = tuple(sorted((terms or {}).items(), key=lambda t: t[0]))
-        self.constants = constants
+        self.constants, self.copies = constants, copies
         for _, linear in self.terms:
             if linear.rows != size:
                 raise ValueError(f"a term of {linear.rows} numbers in an expression of {size}")
@@ -79,6 +99,29 @@ class Affine:
         error: Array = np.zeros(self.size) if exact else 1.02 * (terms + 4) * _UNIT * magnitude + _UNDERFLOW
         error.setflags(write=False)
         return error
+
+    @cached_property
+    def constant_reach(self) -> Array:
+        """(size,): sum of the absolute values that the constant part is summed up from."""
+        total = np.zeros(self.size)
+        for linear, vector in self.constants:
+            part = np.abs(vector)
+            total = total + (part if linear is None else linear.absolute().apply(part[None, :])[0])
+        total.setflags(write=False)
+        return total
+
+    @cached_property
+    def moved(self) -> NDArray[np.bool_]:
+        """(size,) True where a number is one of a source's, or one of a constant's: nothing is computed."""
+        summands = np.zeros(self.size, np.int64)
+        for vector in (vector for linear, vector in self.constants if linear is None):
+            summands += vector != 0.0
+        for linear in [*(m for _, m in self.terms), *(m for m, _ in self.constants if m is not None)]:
+            if isinstance(linear, Selection):
+                summands += linear.index >= 0
+            else:
+                summands += 2
+        return summands <= 1
 
     @property
     def width(self) -> int:

@@ -17,7 +17,7 @@ difference of its own are subtracted as they are, L'_kj h'_j - L_kj h_j; so are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,6 +28,9 @@ from ivan.network.combine import Part, combine, moved
 from ivan.network.compare import same_architecture
 from ivan.network.layers import Network
 from ivan.network.linear import Array, LinearMap, exact_difference, negative, subtract
+
+Places = Mapping[int, int] | Sequence[int]
+"""From a layer to a source."""
 
 
 @dataclass(frozen=True)
@@ -107,25 +110,34 @@ def join(first: Network, second: Network) -> Joint:
         return Joint(network, (), None, apart)
     pairs: list[Pair] = []
     place: dict[int, int] = {}  # from a layer of the first network to the source that is its pair
+    here, own = range(by + 1), range(by, 2 * by + 1)
     for k, (mine, other) in enumerate(zip(first.layers, second.layers, strict=True), 1):
         activation = DIFFERENCES.get(mine.activation.name)
         if activation is not None:
-            affine = _difference(other.affine, mine.affine, by, place)
+            affine = difference(other.affine, mine.affine, here, place, own)
             pairs.append(Pair(affine, activation, k, by + k))
             place[k] = len(network.layers) + len(pairs)
-    return Joint(network, tuple(pairs), _difference(second.output, first.output, by, place), apart)
+    return Joint(network, tuple(pairs), difference(second.output, first.output, here, place, own), apart)
 
 
-def _difference(second: Affine, first: Affine, by: int, place: Mapping[int, int]) -> Affine:
-    """Second minus first, over values of the first network, of the second, and their differences."""
+def difference(second: Affine, first: Affine, here: Places, moved: Mapping[int, int], own: Places) -> Affine:
+    """Second minus first, of one form, over values of the first network, of the second, and their differences.
+
+    Args:
+        second: an expression of the second network.
+        first: the same of the first.
+        here: from a layer to the place of the first network's values.
+        moved: to that of their differences, where there are any ...
+        own: ... else to that of the second network's values.
+    """
     terms: dict[int, LinearMap] = {}
     for (source, mine), (_, other) in zip(first.terms, second.terms, strict=True):
         if source == 0:
             terms[0] = subtract(other, mine)
-        elif source in place:
-            terms[source], terms[place[source]] = subtract(other, mine), other
+        elif source in moved:
+            terms[here[source]], terms[moved[source]] = subtract(other, mine), other
         else:
-            terms[source], terms[source + by] = negative(mine), other
+            terms[here[source]], terms[own[source]] = negative(mine), other
     terms = {source: linear for source, linear in terms.items() if not linear.zero}
     constants: list[tuple[LinearMap | None, Array]] = []
     for (mine_map, v), (other_map, w) in zip(first.constants, second.constants, strict=True):

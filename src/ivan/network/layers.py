@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ivan.digest import Digestible, digest
 from ivan.network.activations import Activation
@@ -55,6 +56,8 @@ class Network:
         precision: numpy name of the arithmetic the deployed model uses, `float32` or `float64`.
         types: numpy names of the inputs' types and how many inputs in a row are of each; empty where all are of the
             precision. An integer input stands for the real number that it is.
+        arithmetic: unit roundoff of the arithmetic that bounds speak of; 0 for that of the real numbers. It is part of
+            what is asked of a network, not of the network, and in no digest.
     """
 
     layers: tuple[Layer, ...]
@@ -63,6 +66,7 @@ class Network:
     name: str = ""
     precision: str = "float32"
     types: tuple[tuple[str, int], ...] = ()
+    arithmetic: float = 0.0
 
     def __post_init__(self) -> None:
         if all(kind == self.precision for kind, _ in self.types):
@@ -91,6 +95,11 @@ class Network:
     def outputs(self) -> int:
         """Number of outputs."""
         return self.output.size
+
+    def operands(self, layer: int, units: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Of values of a layer (1-based): the numbers of its pre-activation that they are computed from."""
+        at = self.layers[layer - 1]
+        return np.concatenate([units + operand * at.size for operand in range(at.activation.arity)])
 
     def size(self, source: int) -> int:
         """Number of values of a layer; of the input for 0."""

@@ -8,6 +8,7 @@ and every sweep over the rest is several times cheaper. Maps keep the file's num
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,9 +49,7 @@ def reduced(network: Network, keep: Sequence[Index], cost: Cost) -> Network:
         Layer(within(layer.affine, units), layer.activation, layer.name)
         for layer, units in zip(network.layers, keep, strict=True)
     )
-    return Network(
-        layers, network.input_shape, within(network.output, None), network.name, network.precision, network.types
-    )
+    return replace(network, layers=layers, output=within(network.output, None))
 
 
 def _cheapest(linear: LinearMap, cost: Cost) -> LinearMap:

@@ -8,6 +8,7 @@ whoever asks for a network of a certain digest gets that network, or nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def restored(later: Network, numbers: Sequence[Array], digest: str) -> Network |
             layers.append(Layer(affine, layer.activation, layer.name))
             sizes.append(layers[-1].size)
         output = _affine(later.output, left, sizes)
-        network = Network(tuple(layers), later.input_shape, output, later.name, later.precision, later.types)
+        network = replace(later, layers=tuple(layers), output=output)
     except ValueError:
         return None
     return network if network.digest == digest else None

@@ -235,7 +235,7 @@ class ByUnits:
                     batch, node[tried], pairs[tried], parameters.take(tried), arrived, ahead.take(tried)
                 )
                 rest = np.setdiff1d(rest, tried[went])
-        splits = unit_splits(node[rest], ahead.layer[rest], ahead.unit[rest])
+        splits = unit_splits(batch, node[rest], ahead.layer[rest], ahead.unit[rest])
         for chunk in work.children(batch, splits):
             self._push(chunk)
 
@@ -281,7 +281,7 @@ class ByUnits:
         self._losses = 0 if len(chosen) else self._losses + 1
         if len(chosen) and deep.children is not None:
             domains = deep.children.take(np.concatenate([chosen, len(node) + chosen]))
-            self._push_deep(batch, unit_splits(node[chosen], deep.layer[chosen], deep.unit[chosen]), domains)
+            self._push_deep(batch, unit_splits(batch, node[chosen], deep.layer[chosen], deep.unit[chosen]), domains)
         return chosen
 
     def _push_deep(self, batch: Batch, splits: Splits, domains: Domains) -> None:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from ivan.bounds.ascent.adam import Adam
 from ivan.bounds.ascent.parameters import Parameters
-from ivan.bounds.ascent.point import Point, parameters_of, point_of, project
+from ivan.bounds.ascent.point import Point, parameters_of, point_of
 from ivan.bounds.ascent.sweeps import Down, Start, Sweeps
 from ivan.bounds.ascent.targets import Fixed, Outputs
 from ivan.bounds.columns import Columns, Model
@@ -212,7 +212,7 @@ class Ascent:
 
     def _chunked(self, one: Any, count: int) -> list[Any]:
         network = self.model.network
-        width = max(network.inputs, *(layer.size for layer in network.layers), 1)
+        width = max(network.inputs, *(layer.affine.size for layer in network.layers), 1)
         size = int(np.clip(CHUNK_NUMBERS // width, FEWEST_ROWS, MOST_ROWS))
         if count < size * threads():
             size = max(FEWEST_ROWS, -(-count // threads()))
@@ -254,9 +254,7 @@ def _climb(
                 sweeps, target, current = sweeps.take(going), target.take(going), current.take(going)
                 start = start.take(going)
                 adam.take(going)
-                form = Down(
-                    form.bound[going], form.slopes[:, going], [None if a is None else a[:, going] for a in form.arrived]
-                )
+                form = form.take(going)
             values, everything = sweeps.up(form, current.slopes)
             adam.step()
             _move(sweeps, current, form, values, adam, rate)
@@ -278,19 +276,17 @@ def _move(sweeps: Sweeps, at: Point, form: Down, values: list[Columns | None], a
     """One step of slopes and multipliers, in place."""
     for k in range(sweeps.top):
         a, z, lines = form.arrived[k], values[k], sweeps.lines[k]
-        if a is None or z is None or not len(lines.units):
+        if a is None or z is None or lines is None or not len(lines.units):
             continue
         m = at.multipliers[k]
         if m is not None and lines.split is not None:
-            direction = adam.direction(
-                ("multiplier", k), np.nan_to_num(lines.bound - z[lines.split], posinf=0.0, neginf=0.0)
-            )
+            direction = adam.direction(("multiplier", k), np.nan_to_num(lines.pull(m, z), posinf=0.0, neginf=0.0))
             direction *= rate * np.abs(a).max(axis=0)
             m += direction
-            project(m, lines)
-        gradient = np.maximum(a, 0.0)
-        gradient *= z
-        gradient *= lines.free
+            lines.project(m)
+        gradient = lines.climb(a, z)
+        if gradient is None:
+            continue
         direction = adam.direction(("slope", k), gradient)
         direction *= rate
         moved = at.slopes[k]

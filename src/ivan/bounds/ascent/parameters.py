@@ -113,7 +113,7 @@ class Parameters:
         for k, (mine, wanted) in enumerate(zip(self.units, units, strict=True)):
             if mine is not wanted:
                 new = np.flatnonzero(~np.isin(wanted, mine))
-                wide.slopes[k][:, new] = enclosure.lines[k].lower_slope[np.ix_(owner, wanted[new])]
+                wide.slopes[k][:, new] = enclosure.rule(k)[np.ix_(owner, wanted[new])]
             mask = enclosure.split[k]
             if mask is not None and wide.multipliers[k] is None:
                 wide.multipliers[k] = np.zeros_like(wide.slopes[k])
@@ -127,7 +127,7 @@ class Parameters:
                 result.slopes.append(None)
                 result.multipliers.append(None)
                 continue
-            slopes = enclosure.lines[k].lower_slope[owner]
+            slopes = enclosure.rule(k)[owner]
             slopes[:, units] = self.slopes[k]
             result.slopes.append(slopes)
             m, mask = self.multipliers[k], enclosure.split[k]
@@ -160,9 +160,7 @@ def _union(parts: Sequence[Index]) -> Index:
 def initial(enclosure: Enclosure, owner: Index, case: Index, rows: Rows) -> Parameters:
     """The rule's slopes, no multipliers, equal weights."""
     units = units_of(enclosure)
-    slopes = [
-        lines.lower_slope[np.ix_(owner, u)].astype(np.float32) for lines, u in zip(enclosure.lines, units, strict=True)
-    ]
+    slopes = [enclosure.rule(k)[np.ix_(owner, u)].astype(np.float32) for k, u in enumerate(units)]
     multipliers: list[Single | None] = [
         None if mask is None else np.zeros_like(s) for mask, s in zip(enclosure.split, slopes, strict=True)
     ]
@@ -232,7 +230,7 @@ def from_certificates(enclosure: Enclosure, owner: Index, certificates: Certific
         multipliers = result.multipliers[k]
         if multipliers is not None:
             tables.append((certificates.multipliers, multipliers))
-        place = np.full(enclosure.network.layers[k].size, -1)
+        place = np.full(enclosure.network.layers[k].affine.size, -1)
         place[units] = np.arange(len(units))
         for table, values in tables:
             unit = table["unit"]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.bounds.ascent.parameters import Parameters
-from ivan.bounds.ascent.sweeps import LayerLines, Sweeps
+from ivan.bounds.ascent.sweeps import Sweeps
 from ivan.bounds.columns import Columns
 
 Array = NDArray[np.float64]
@@ -55,25 +55,17 @@ def point_of(sweeps: Sweeps, begin: Parameters) -> Point:
     dtype, lines = sweeps.model.dtype, sweeps.lines
     slopes: list[Columns] = [np.array(s.T, dtype=dtype, order="C") for s in begin.slopes[: sweeps.top]]
     multipliers: list[Columns | None] = []
-    for k, s in enumerate(slopes):
-        fixed = lines[k].free == 0.0
-        if fixed.any():  # the slope of a stable unit is no parameter
-            np.copyto(s, lines[k].upper_slope, where=fixed)
-        m, split = begin.multipliers[k], lines[k].split
-        if m is None or split is None:
+    for k, (s, at) in enumerate(zip(slopes, lines, strict=True)):
+        m = begin.multipliers[k]
+        if at is not None:
+            at.start(s)
+        if at is None or at.split is None or m is None:
             multipliers.append(None)
         else:
-            signed: Columns = np.ascontiguousarray(m[:, split].T, dtype=dtype)
-            project(signed, lines[k])
+            signed: Columns = np.ascontiguousarray(m[:, at.split].T, dtype=dtype)
+            at.project(signed)
             multipliers.append(signed)
     return Point(slopes, multipliers, begin.weights.astype(np.float64))
-
-
-def project(m: Columns, lines: LayerLines) -> None:
-    """Multipliers of the sign of their split, in place; zero where the unit is not split on the path."""
-    assert lines.above is not None
-    assert lines.below is not None
-    m[...] = np.where(lines.above, np.maximum(m, 0.0), np.where(lines.below, np.minimum(m, 0.0), 0.0))
 
 
 def parameters_of(begin: Parameters, sweeps: Sweeps, best: Point) -> Parameters:
@@ -81,9 +73,9 @@ def parameters_of(begin: Parameters, sweeps: Sweeps, best: Point) -> Parameters:
     slopes, multipliers = list(begin.slopes), list(begin.multipliers)
     for k in range(sweeps.top):
         slopes[k] = np.ascontiguousarray(best.slopes[k].T)
-        m, split = best.multipliers[k], sweeps.lines[k].split
-        if m is not None and split is not None:
+        m, at = best.multipliers[k], sweeps.lines[k]
+        if m is not None and at is not None and at.split is not None:
             wide = np.zeros_like(slopes[k])
-            wide[:, split] = m.T
+            wide[:, at.split] = m.T
             multipliers[k] = wide
     return Parameters(begin.units, slopes, multipliers, best.weights)

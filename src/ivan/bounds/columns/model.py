@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.bounds.columns.maps import ColumnMap, Columns, column_map
+from ivan.network.activations import Activation
 from ivan.network.affine import Affine
 from ivan.network.layers import Network
 
@@ -50,7 +52,7 @@ class Model:
         for k, (layer, affine) in enumerate(zip(self.network.layers, self.layers, strict=True), 1):
             z = evaluated(affine, values, x.shape[1])
             before.append(z)
-            values[k] = layer.activation.value(z)
+            values[k] = on_columns(layer.activation, layer.activation.value, z)
         return before, evaluated(self.output, values, x.shape[1])
 
     def gradient(self, before: list[Columns], C: Columns) -> Columns:
@@ -66,9 +68,19 @@ class Model:
         for k in range(len(self.layers), 0, -1):
             a = pending.pop(k, None)
             if a is not None:
-                derivative = self.network.layers[k - 1].activation.derivative(before[k - 1])
+                activation = self.network.layers[k - 1].activation
+                derivative = on_columns(activation, activation.derivative, before[k - 1])
+                if activation.arity > 1:
+                    a = np.tile(a, (activation.arity, 1))
                 spread(self.layers[k - 1], a * derivative.astype(self.dtype, copy=False))
         return pending.get(0, np.zeros((self.network.inputs, C.shape[1]), self.dtype))
+
+
+def on_columns(activation: Activation, function: Callable[[Any], Any], z: Columns) -> Columns:
+    """What a function of an activation, its value or derivative, makes of columns (m, R)."""
+    if activation.arity == 1:
+        return np.asarray(function(z))
+    return np.ascontiguousarray(function(z.T).T)  # operands lie in the last axis
 
 
 def evaluated(affine: ColumnAffine, values: dict[int, Columns], count: int) -> Columns:

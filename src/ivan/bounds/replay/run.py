@@ -82,7 +82,7 @@ def replay(
         OutOfTime: the deadline passed in what comes before the first batch.
     """
     shrunk = Shrunk.of(problem, proof, deadline)
-    most = KEPT_NUMBERS // max(1, sum(2 * layer.size for layer in problem.network.layers))
+    most = KEPT_NUMBERS // max(1, sum(2 * layer.affine.size for layer in problem.network.layers))
     if shrunk is None:
         walk = Walk(problem, proof, deadline, progress, on_failure, most, mend=mend)
     else:

@@ -51,7 +51,7 @@ class Shrunk:
         """
         tree, network = proof.tree, problem.network
         split = tree.kind == Kind.UNIT
-        units = sum(layer.size for layer in network.layers)
+        units = sum(layer.affine.size for layer in network.layers)
         if not split.any() or 2 * units * len(problem.regions) > MOST_NUMBERS:
             return None
         bounds = root_bounds(problem, proof, deadline)

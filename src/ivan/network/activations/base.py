@@ -34,6 +34,50 @@ class Lines:
     upper_slope: Array
     upper_intercept: Array
 
+    def apart(self, by: Array) -> Lines:
+        """The lines moved apart by so much (..., n)."""
+        lower = -by if self.lower_intercept is None else self.lower_intercept - by
+        return Lines(
+            self.lower_slope,
+            np.nextafter(lower, -np.inf),
+            self.upper_slope,
+            np.nextafter(self.upper_intercept + by, np.inf),
+        )
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Two pairs of lines; whatever lies between the two lower ones is a lower line too, and likewise above.
+
+    Attributes:
+        first: a share of 0.
+        second: a share of 1.
+        lower_share: (..., n) 0 or 1, which lower line is the rule's.
+        upper_share: (..., n) likewise.
+    """
+
+    first: Lines
+    second: Lines
+    lower_share: Array
+    upper_share: Array
+
+    @property
+    def picked(self) -> Lines:
+        """The rule's lines."""
+
+        def wide(share: Array, like: Array) -> Array:
+            return np.tile(share, like.shape[-1] // share.shape[-1])
+
+        one, other = self.first, self.second
+        low, high = self.lower_share, self.upper_share
+        lowest = [np.zeros_like(low) if at.lower_intercept is None else at.lower_intercept for at in (one, other)]
+        return Lines(
+            np.where(wide(low, one.lower_slope) > 0.0, other.lower_slope, one.lower_slope),
+            np.where(low > 0.0, lowest[1], lowest[0]),
+            np.where(wide(high, one.upper_slope) > 0.0, other.upper_slope, one.upper_slope),
+            np.where(high > 0.0, other.upper_intercept, one.upper_intercept),
+        )
+
 
 class Activation(Protocol):
     """An activation: stateless, entry by entry; n values of arity * n numbers.
@@ -55,8 +99,16 @@ class Activation(Protocol):
         """Whether any slope from 0 to 1 makes a lower line, so that slopes are worth choosing."""
 
     @property
+    def mixed(self) -> bool:
+        """Whether there are two pairs of planes to choose between, or anything in between: see `choice`."""
+
+    @property
     def splittable(self) -> bool:
         """Whether closer bounds on an operand can make closer lines: for all but affine activations."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether any machine computes it without error from an operand that it holds."""
 
     @property
     def increasing(self) -> bool:
@@ -74,28 +126,41 @@ class Activation(Protocol):
     def lines(self, lower: Array, upper: Array, slopes: Array | None = None) -> Lines:
         """Rigorous lines on [lower, upper]; `slopes` chooses among the valid lower lines where it is `sloped`."""
 
+    def choice(self, lower: Array, upper: Array) -> Choice:
+        """Both pairs of planes on [lower, upper], of an activation that is `mixed`."""
+
     def linear(self, lower: Array, upper: Array) -> NDArray[np.bool_]:
-        """(..., arity n): where act is linear in the operand as far as is known, so that closer bounds on it gain nothing."""
+        """(..., arity n): where act is known to be linear in the operand: closer bounds on it gain nothing."""
 
     def cuts(self, lower: Array, upper: Array) -> Array:
-        """(..., arity n): where to split the interval of each operand, strictly inside; NaN where that gains nothing."""
+        """(..., arity n): where to split the interval of each operand, strictly inside; NaN where nothing is gained."""
 
     def describe(self) -> Digestible:
         """What digests are taken over."""
 
 
 class Curve:
-    """What activations have in common unless they say otherwise: nowhere linear, and of one operand."""
+    """What activations are unless they say otherwise: nowhere linear, of one operand, with one pair of lines."""
 
     name = ""
     arity = 1
     sloped = False
+    mixed = False
     splittable = True
+    exact = False
     increasing = False
 
     def linear(self, lower: Array, upper: Array) -> NDArray[np.bool_]:
         """Only where the interval is a point."""
         return np.asarray(lower >= upper)
+
+    def choice(self, lower: Array, upper: Array) -> Choice:
+        """There is none.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(f"{self.name} has one pair of lines")
 
     def cuts(self, lower: Array, upper: Array) -> Array:
         """In the middle."""

@@ -5,17 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.digest import Digestible
-from ivan.network.activations.base import Array, Lines
+from ivan.network.activations.base import Array, Curve, Lines
 
 
-class Identity:
+class Identity(Curve):
     """act(z) = z."""
 
     name = "Identity"
-    arity = 1
-    sloped = False
     splittable = False
+    exact = True
     increasing = True
 
     def value(self, z: Array) -> Array:
@@ -45,7 +43,3 @@ class Identity:
         """Nowhere."""
         del upper
         return np.full(lower.shape, np.nan)
-
-    def describe(self) -> Digestible:
-        """Its name."""
-        return self.name

@@ -4,7 +4,7 @@ On a <= x <= b, c <= y <= d the four products of (x - a or b - x) with (y - c or
 
     x y  >=  c x + a y - a c,     d x + b y - b d          x y  <=  d x + a y - a d,     c x + b y - b c
 
-Of each pair the plane that is closer in the middle of the box is taken. The slopes are the box's own ends, exact; an
+and whatever lies between two planes of one side. The slopes are the box's own ends, exact; an
 intercept is one product, rounded outwards, and gives way by what slopes that are two units off could move the plane.
 
 Source: McCormick, Math. Prog. 1976.
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ivan.network.activations.base import Array, Curve, Lines, operands
+from ivan.network.activations.base import Array, Choice, Curve, Lines, operands
 
 _ULP = 2.0**-52
 
@@ -24,11 +24,13 @@ class Product(Curve):
 
     name = "Product"
     arity = 2
+    mixed = True
 
     def value(self, z: Array) -> Array:
         """The product."""
         x, y = operands(z)
-        return x * y
+        result: Array = x * y
+        return result
 
     def derivative(self, z: Array) -> Array:
         """By each operand: the other one."""
@@ -47,31 +49,43 @@ class Product(Curve):
         return low, np.where(exact, 0.0, np.where(np.isnan(high), np.inf, high))
 
     def lines(self, lower: Array, upper: Array, slopes: Array | None = None) -> Lines:
-        """Of McCormick's planes those that are closer in the middle."""
+        """Of either two planes the one whose corner is nearer to zero."""
         del slopes
+        return self.choice(lower, upper).picked
+
+    def choice(self, lower: Array, upper: Array) -> Choice:
+        """McCormick's planes; in the middle of the box both are equally far from the product."""
         (a, c), (b, d) = operands(lower), operands(upper)
-        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            # in the middle two planes differ by (b - a)(d - c) / 4 from the product, below and above: no choice there;
-            # what decides is which corner is nearer to zero, where the plane's slopes are small
-            first = np.abs(a) + np.abs(c) <= np.abs(b) + np.abs(d)
-            other = np.abs(a) + np.abs(d) <= np.abs(b) + np.abs(c)
-            x_low, y_low = np.where(first, c, d), np.where(first, a, b)
-            x_high, y_high = np.where(other, d, c), np.where(other, a, b)
-            reach_x, reach_y = np.maximum(np.abs(a), np.abs(b)), np.maximum(np.abs(c), np.abs(d))
-
-            def slack(x: Array, y: Array) -> Array:
-                return 4.0 * _ULP * (np.abs(x) * reach_x + np.abs(y) * reach_y + np.abs(x * y)) + 1e-300
-
-            low = -(x_low * y_low) - slack(x_low, y_low)
-            high = -(x_high * y_high) + slack(x_high, y_high)
-            wild = ~(np.isfinite(low) & np.isfinite(high))
-        if wild.any():
-            x_low, y_low, x_high, y_high = (np.where(wild, 0.0, s) for s in (x_low, y_low, x_high, y_high))
-            low, high = np.where(wild, -np.inf, low), np.where(wild, np.inf, high)
-        return Lines(np.concatenate([x_low, y_low], axis=-1), low, np.concatenate([x_high, y_high], axis=-1), high)
+        low, high = np.abs(lower), np.abs(upper)
+        (near_x, near_y), (far_x, far_y) = operands(low), operands(high)
+        return Choice(
+            _planes(a, b, c, d, (c, a), (d, a)),
+            _planes(a, b, c, d, (d, b), (c, b)),
+            (near_x + near_y > far_x + far_y).astype(lower.dtype),
+            (near_x + far_y > far_x + near_y).astype(lower.dtype),
+        )
 
     def linear(self, lower: Array, upper: Array) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
         """Where either operand is one number: then the product is linear in the other."""
         (a, c), (b, d) = operands(lower), operands(upper)
         one = (a >= b) | (c >= d)
         return np.concatenate([one, one], axis=-1)
+
+
+def _planes(a: Array, b: Array, c: Array, d: Array, below: tuple[Array, Array], above: tuple[Array, Array]) -> Lines:
+    """The planes with these slopes in x and y, which touch the product where (y, x) are the slopes."""
+    reach_x, reach_y = np.maximum(np.abs(a), np.abs(b)), np.maximum(np.abs(c), np.abs(d))
+
+    def slack(x: Array, y: Array) -> Array:
+        size: Array = np.abs(x) * reach_x + np.abs(y) * reach_y + np.abs(x * y)
+        return 4.0 * _ULP * size + 1e-300
+
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        low = -(below[0] * below[1]) - slack(*below)
+        high = -(above[0] * above[1]) + slack(*above)
+        wild = ~(np.isfinite(low) & np.isfinite(high))
+    slopes = [*below, *above]
+    if wild.any():
+        slopes = [np.where(wild, 0.0, slope) for slope in slopes]
+        low, high = np.where(wild, -np.inf, low), np.where(wild, np.inf, high)
+    return Lines(np.concatenate(slopes[:2], axis=-1), low, np.concatenate(slopes[2:], axis=-1), high)

@@ -14,19 +14,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.digest import Digestible
-from ivan.network.activations.base import Array, Lines
+from ivan.network.activations.base import Array, Curve, Lines
 
 _ULP = 2.0**-52
 
 
-class Relu:
+class Relu(Curve):
     """act(z) = max(z, 0)."""
 
     name = "Relu"
-    arity = 1
     sloped = True
-    splittable = True
+    exact = True
     increasing = True
 
     def value(self, z: Array) -> Array:
@@ -60,7 +58,3 @@ class Relu:
     def cuts(self, lower: Array, upper: Array) -> Array:
         """At zero."""
         return np.where(self.linear(lower, upper), np.nan, 0.0)
-
-    def describe(self) -> Digestible:
-        """Its name."""
-        return self.name

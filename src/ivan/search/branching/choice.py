@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ivan.bounds.objective import Rows
 from ivan.proof import Kind
 from ivan.search.batch import Batch
-from ivan.search.branching import clipping, inputs
+from ivan.search.branching import clipping, inputs, units
 from ivan.search.experience import Experience
 
 Array = NDArray[np.float64]
@@ -60,12 +60,12 @@ def choose_inputs(batch: Batch, rows: Rows, experience: Experience | None = None
     return Splits(node, np.full(len(node), Kind.INPUT, np.int8), none, axis.astype(np.int32), at)
 
 
-def unit_splits(node: Index, layer: Index, unit: Index) -> Splits:
-    """Splits of units at 0: (S,) positions in the batch, layers (1-based) and units."""
+def unit_splits(batch: Batch, node: Index, layer: Index, unit: Index) -> Splits:
+    """Splits of units where their activation is to be cut: (S,) positions in the batch, layers (1-based) and units."""
     return Splits(
         node,
         np.full(len(node), Kind.UNIT, np.int8),
         layer.astype(np.int32),
         unit.astype(np.int32),
-        np.zeros(len(node)),
+        units.cuts(batch.enclosure, node, layer, unit),
     )

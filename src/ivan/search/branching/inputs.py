@@ -49,6 +49,15 @@ def influence(enclosure: Enclosure, owner: Index, objective: Objective) -> Array
                 continue
             middle, reach = centre.pop(k), radius.pop(k)
             lines, unstable = enclosure.lines[k - 1], enclosure.unstable[k - 1]
+            layer = network.layers[k - 1]
+            if not layer.activation.sloped:
+                # anything between the slopes of the two lines: an estimate, no bound
+                middle, reach = (np.tile(part, (1, layer.activation.arity)) for part in (middle, reach))
+                low, high = (side[owner] for side in (lines.lower_slope, lines.upper_slope))
+                slope, span = 0.5 * (low + high), 0.5 * np.abs(high - low)
+                wide = reach * (np.abs(slope) + span) + np.abs(middle) * span
+                spread(layer.affine, middle * slope, wide)
+                continue
             fixed = np.where(unstable, 0.0, lines.upper_slope)[owner]
             free = unstable[owner]
             # anything in [0, 1] times [m - r, m + r]: the hull of that interval and zero

@@ -166,7 +166,8 @@ def _chosen(layer: Index, unit: Index, bounds: Array, there: NDArray[np.bool_]) 
 
 
 def _children(enclosure: Enclosure, owner: Index, layer: Index, unit: Index, above: NDArray[np.bool_]) -> Domains:
-    """Domains with one more split each, at 0."""
+    """Domains with one more split each, where the activation is to be cut."""
+    at = units.cuts(enclosure, owner, layer, unit)
     domains = enclosure.domains.take(owner)
     assert domains.known is not None
     known, split = list(domains.known), list(domains.split)
@@ -179,8 +180,8 @@ def _children(enclosure: Enclosure, owner: Index, layer: Index, unit: Index, abo
         mask = split[k] = np.zeros(low.shape, bool) if mask is None else mask
         mask[rows, unit[rows]] = True
         up, down = rows[above[rows]], rows[~above[rows]]
-        low[up, unit[up]] = np.maximum(low[up, unit[up]], 0.0)
-        high[down, unit[down]] = np.minimum(high[down, unit[down]], 0.0)
+        low[up, unit[up]] = np.maximum(low[up, unit[up]], at[up])
+        high[down, unit[down]] = np.minimum(high[down, unit[down]], at[down])
     return Domains(domains.lower, domains.upper, tuple(known), tuple(split), domains.empty)
 
 

@@ -2,7 +2,8 @@
 
 With coefficient a_j arriving at h_j, the chord costs -a_j s_j l_j where a_j < 0; where a_j > 0 the lower line alpha z
 costs at most a_j max(alpha (-l), (1 - alpha) u) somewhere on the interval. The first is lost for certain at a corner
-of the triangle, the second only at the far end, so it counts less.
+of the triangle, the second only at the far end, so it counts less. Around a curve both lines cost |a_j| times the gap
+between them, here taken in the middle; of two operands the one with the wider interval is credited with more of it.
 
 A split also improves the bounds of the units above it, where those are computed anew: what a row of a later layer would
 gain counts with the row's importance (bounds/importance.py).
@@ -29,6 +30,9 @@ Index = NDArray[np.int64]
 LOWER_LINE = 0.3
 """Weight of the lower line's loss relative to the chord's (measured)."""
 
+LARGEST = 1e150
+"""Stands for a gap without an end, as at a pole."""
+
 NEXT_TO_NOTHING = 1e-300
 """Score of a unit that no open row reads: it can still make the domain smaller."""
 
@@ -50,6 +54,9 @@ def losses(
     mask = enclosure.unstable[k][chosen]
     if arrived is None:
         return np.zeros(mask.shape), np.zeros(mask.shape)
+    if not enclosure.network.layers[k].activation.sloped:
+        loss = np.where(mask, np.nan_to_num(np.abs(arrived) * _gaps(enclosure, owner, k, units), posinf=LARGEST), 0.0)
+        return loss, loss
     low, high = (side[chosen] for side in enclosure.intervals[k])
     chord = np.maximum(-arrived, 0.0) * enclosure.lines[k].upper_intercept[chosen]
     line = np.maximum(arrived, 0.0) * np.maximum(slopes * -low, (1.0 - slopes) * high)
@@ -65,6 +72,8 @@ def shallow_scores(
     both: list[Array] = []
     for k, units in enumerate(parameters.units):
         mask = enclosure.unstable[k][np.ix_(owner, units)]
+        if not enclosure.network.layers[k].activation.sloped:
+            mask = mask & np.isfinite(_cuts(enclosure, owner, k)[:, units])
         for table, loss in zip(
             (chord, both), losses(enclosure, owner, k, units, arrived[k], parameters.slopes[k]), strict=True
         ):
@@ -107,6 +116,38 @@ def deep_scores(
             mine = np.searchsorted(parameters.units[j], units[known])
             scores[j][:, mine] += np.where(scores[j][:, mine] > 0.0, gained[:, known], 0.0)
     return scores
+
+
+def cuts(enclosure: Enclosure, owner: Index, layer: Index, unit: Index) -> Array:
+    """(S,) where units (S,) of layers (S,), 1-based, are to be split in domains (S,); 0 where a layer is 0."""
+    at = np.zeros(len(unit))
+    for k in np.unique(layer[layer > 0]):
+        here = np.flatnonzero(layer == k)
+        at[here] = _cuts(enclosure, owner[here], int(k) - 1)[np.arange(len(here)), unit[here]]
+    return at
+
+
+def _cuts(enclosure: Enclosure, owner: Index, k: int) -> Array:
+    low, high = (side[owner] for side in enclosure.intervals[k])
+    return enclosure.network.layers[k].activation.cuts(low, high)
+
+
+def _gaps(enclosure: Enclosure, owner: Index, k: int, units: Index) -> Array:
+    """(R, v) the gap between the lines around the units' values, in the middle, and each operand's share of it."""
+    lines, layer = enclosure.lines[k], enclosure.network.layers[k]
+    low, high = (side[owner] for side in enclosure.intervals[k])
+    with np.errstate(over="ignore", invalid="ignore"):
+        middle, width = 0.5 * low + 0.5 * high, high - low
+        slope = (lines.upper_slope - lines.lower_slope)[owner] * middle
+        gap = lines.upper_intercept[owner]
+        gap = gap if lines.lower_intercept is None else gap - lines.lower_intercept[owner]
+        total = np.zeros(gap.shape)
+        for at in range(0, layer.affine.size, layer.size):
+            gap = gap + slope[:, at : at + layer.size]
+            total = total + width[:, at : at + layer.size]
+        value = units % layer.size
+        share = width[:, units] / np.maximum(total[:, value], 1e-300)
+    return np.where(np.isfinite(share), share, 1.0) * np.maximum(np.nan_to_num(gap, nan=LARGEST), 0.0)[:, value]
 
 
 def best(

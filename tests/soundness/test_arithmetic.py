@@ -1,0 +1,108 @@
+"""Bounds that speak of float32 hold for networks computed in float32, in whatever order they sum."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests import models
+from tests.engine import CURVED, EXACT, FEW, Rng, from_onnx, points
+
+from ivan.bounds.backward import bound_units
+from ivan.bounds.domains import Domains
+from ivan.bounds.enclosure import enclose
+from ivan.bounds.forward import Forward
+from ivan.network.affine import Affine
+from ivan.network.layers import Layer, Network
+from ivan.network.reference import Runtime
+
+SINGLE = 2.0**-24
+SEEDS = st.integers(0, 2**32 - 1)
+KINDS = sorted(EXACT | CURVED)
+
+
+def in_single(rng: Rng, affine: Affine, values: list[np.ndarray]) -> np.ndarray:
+    """The map in float32: products and sums one by one, the summands in a random order."""
+    rows = np.zeros((affine.size, 0), np.float32)
+    x = np.zeros((len(values[0]), 0), np.float32)
+    for source, linear in affine.terms:
+        rows = np.concatenate([rows, linear.to_sparse().toarray().astype(np.float32)], axis=1)
+        x = np.concatenate([x, values[source]], axis=1)
+    constant = affine.constant.astype(np.float32)
+    order = rng.permutation(rows.shape[1])
+    total = np.broadcast_to(constant, (len(x), affine.size)).astype(np.float32)
+    for j in order:
+        total = total + rows[:, j] * x[:, j : j + 1]
+    return total
+
+
+def rounded(network: Network) -> Network:
+    """The network with numbers that float32 holds."""
+
+    def of(affine: Affine) -> Affine:
+        from ivan.network.linear import Dense
+
+        terms = {s: Dense(m.to_sparse().toarray().astype(np.float32).astype(np.float64)) for s, m in affine.terms}
+        return Affine(affine.size, terms, ((None, affine.constant.astype(np.float32).astype(np.float64)),))
+
+    layers = tuple(Layer(of(layer.affine), layer.activation) for layer in network.layers)
+    return replace(network, layers=layers, output=of(network.output), precision="float32", arithmetic=SINGLE)
+
+
+@pytest.mark.parametrize("forward", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+@FEW
+@given(seed=SEEDS, radius=st.sampled_from([0.0, 1e-6, 1e-3]))
+def test_float32_values_stay_in_the_bounds(kind, forward, seed, radius):
+    rng = np.random.default_rng(seed)
+    network = rounded((EXACT | CURVED)[kind](rng))
+    centre = rng.standard_normal(network.inputs).astype(np.float32).astype(np.float64)
+    lower, upper = centre - radius, centre + radius
+    x = points(rng, lower, upper, 50).astype(np.float32)
+    x = np.clip(x, lower.astype(np.float32), upper.astype(np.float32))
+    hull = np.minimum(lower, x.min(axis=0)), np.maximum(upper, x.max(axis=0))
+    domains = Domains.boxes(hull[0][None], hull[1][None], len(network.layers))
+    enclosure = Forward(network).enclose(domains) if forward else enclose(network, domains)
+    values = [x]
+    for layer, (low, high) in zip(network.layers, enclosure.intervals, strict=True):
+        z = in_single(rng, layer.affine, values)
+        assert np.all(z >= low)
+        assert np.all(z <= high)
+        values.append(layer.activation.value(z).astype(np.float32))
+
+
+def test_without_the_arithmetic_they_would_not():
+    """The law above can fail: somewhere float32 leaves the bounds of exact arithmetic."""
+    rng = np.random.default_rng(0)
+    left = False
+    for _ in range(20):
+        network = replace(rounded(EXACT["dense"](rng)), arithmetic=0.0)
+        x = rng.standard_normal(network.inputs).astype(np.float32)[None]
+        enclosure = enclose(network, Domains.boxes(x.astype(float), x.astype(float), len(network.layers)))
+        values = [x]
+        for layer, (low, high) in zip(network.layers, enclosure.intervals, strict=True):
+            z = in_single(rng, layer.affine, values)
+            left |= bool(np.any((z < low) | (z > high)))
+            values.append(layer.activation.value(z).astype(np.float32))
+    assert left
+
+
+@pytest.mark.parametrize("kind", sorted(models.ALL))
+@FEW
+@given(seed=SEEDS)
+def test_onnxruntime_stays_in_the_bounds_of_the_outputs(kind, seed):
+    rng = np.random.default_rng(seed)
+    data = models.ALL[kind](rng)
+    network = replace(from_onnx(data), arithmetic=SINGLE)
+    runtime = Runtime(data)
+    x = rng.standard_normal((5, network.inputs)).astype(np.float32).astype(np.float64)
+    enclosure = enclose(network, Domains.boxes(x, x, len(network.layers)))
+    owner = np.repeat(np.arange(len(x)), network.outputs)
+    unit = np.tile(np.arange(network.outputs), len(x))
+    low, high = bound_units(enclosure, network.output, len(network.layers), owner, unit)
+    y = np.concatenate([runtime.run(point) for point in x])
+    assert np.all(y >= low)
+    assert np.all(y <= high)
