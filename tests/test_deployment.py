@@ -211,13 +211,38 @@ def test_a_declaration_that_does_not_fit_is_an_error_that_says_what_is_there(fol
     assert caught.value.hint
 
 
-@pytest.mark.parametrize(("inputs", "outputs"), [("float64", "real"), ("real", "float16"), ("real", "int64")])
-def test_types_whose_rounding_is_not_analysed_are_refused(folder, inputs, outputs):
+@pytest.mark.parametrize(("inputs", "outputs"), [("real", "float16"), ("real", "int64"), ("string", "real")])
+def test_types_whose_arithmetic_is_not_analysed_are_refused(folder, inputs, outputs):
     declared = network("f", [tensor("X", 1, 3, element=inputs)], [tensor("Y", 1, 2, element=outputs)])
-    with pytest.raises(InputError, match="rounding in the model's arithmetic is not analysed") as caught:
+    with pytest.raises(InputError, match="its arithmetic is not analysed") as caught:
         deploy(asked([declared], box(3)), "f.onnx")
     assert caught.value.hint
     assert "declare it real" in caught.value.hint
+
+
+def test_arithmetic_is_that_of_the_declared_types_or_a_coarser_one_inside(folder):
+    single, double = 2.0**-24, 2.0**-53
+    g = Graph()
+    inside = g.node("Relu", g.node("Cast", "x", to=TensorProto.FLOAT))
+    (folder / "inside.onnx").write_bytes(
+        g.model({"x": [1]}, [g.node("Cast", inside, to=TensorProto.DOUBLE)], TensorProto.DOUBLE)
+    )
+    g = Graph()
+    (folder / "double.onnx").write_bytes(g.model({"x": [1]}, [g.node("Relu", "x")], TensorProto.DOUBLE))
+    g = Graph()
+    (folder / "single.onnx").write_bytes(g.model({"x": [1]}, [g.node("Relu", "x")]))
+    for name, element, unit in (
+        ("inside", "float64", single),
+        ("double", "float64", double),
+        ("single", "float32", single),
+        ("inside", "real", 0.0),
+    ):
+        declared = network("n", [tensor("X", 1, element=element)], [tensor("Y", 1, element=element)])
+        deployment = deploy(asked([declared], box(1)), f"{name}.onnx")
+        assert deployment.problem.network.arithmetic == unit
+        kind = "float32" if name == "single" else "float64"
+        assert deployment.problem.network.input_runs == ((kind, 1),)
+        agrees(deployment)
 
 
 def integers(folder: Path, element: str, bounds: str) -> Deployment:

@@ -96,7 +96,10 @@ def arranged(query: Query, parts: Sequence[Part]) -> tuple[Network, Index]:
         network = first.network  # as it is, so that its other proofs are its own
     else:
         network = combine(moved, (int(place.max(initial=-1)) + 1,))
-    return replace(with_products(network, query.products), arithmetic=arithmetic(query)), place
+    unit = arithmetic(query)
+    if unit:  # what is declared are inputs and outputs: inside, a model may be coarser
+        unit = max(unit, ROUNDOFF[network.precision])
+    return replace(with_products(network, query.products), arithmetic=unit), place
 
 
 def arranged_as_differences(query: Query, parts: Sequence[Part]) -> Network | None:

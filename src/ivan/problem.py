@@ -110,8 +110,9 @@ class Problem:
     def asked(self) -> str:
         """Names what is asked: the query's digest, and where it is not about real numbers, also about which."""
         kinds = [kind if is_integer(kind) else "" for kind in elements(self.query)]
-        about = [self.network.arithmetic, *kinds]
-        return digest("numbers", self.query.digest, about) if any(about) else self.query.digest
+        if not (self.network.arithmetic or any(kinds)):
+            return self.query.digest
+        return digest("numbers", self.query.digest, self.network.arithmetic, kinds)
 
     def outputs_of(self, x: Sequence[Fraction], y: Sequence[Fraction]) -> list[Fraction]:
         """The network's outputs exactly, where the query's are y at the network's inputs x: y and then the products."""

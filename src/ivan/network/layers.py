@@ -53,7 +53,7 @@ class Network:
         input_shape: as the file declares it, the batch dimension included.
         output: the outputs, flattened and concatenated in the file's order.
         name: the file's name, for messages.
-        precision: numpy name of the arithmetic the deployed model uses, `float32` or `float64`.
+        precision: numpy name of the arithmetic the deployed model uses, `float32` or `float64`; the coarser of both.
         types: numpy names of the inputs' types and how many inputs in a row are of each; empty where all are of the
             precision. An integer input stands for the real number that it is.
         arithmetic: unit roundoff of the arithmetic that bounds speak of; 0 for that of the real numbers. It is part of

@@ -158,6 +158,7 @@ class _Reader:
         self.layers: list[Layer] = []
         self.values: dict[str, Value] = dict(initializers(graph, path))
         self.infinite: set[str] = set()
+        self.floats: set[str] = set()  # types of what depends on the input
         self.unknown: set[str] = set()
         self.unsupported: dict[str, list[str]] = {}  # usage -> names of the nodes
         for name, value in self.values.items():
@@ -179,14 +180,12 @@ class _Reader:
             raise UnsupportedOperatorError(str(self.path), found)
         results = [self._result(name, "output") for name in names[: len(self.graph.output)]]
         results += [self._result(name, "hidden tensor") for name in hidden]
-        floats = [port.dtype for port in inputs if port.dtype in FLOATS]
-        floats += [result.dtype.name for result in results if not floats and result.dtype.name in FLOATS]
         network = Network(
             tuple(self.layers),
             inputs[0].shape if len(inputs) == 1 else (sum(port.size for port in inputs),),
             Affine.concatenated([result.affine for result in results]),
             self.path.name,
-            reduce(coarser, floats) if floats else FLOATS[0],
+            reduce(coarser, sorted(self.floats)) if self.floats else FLOATS[0],
             tuple((port.dtype, port.size) for port in inputs),
         )
         ports = [Port(name, result.shape, result.dtype.name) for name, result in zip(names, results, strict=True)]
@@ -214,6 +213,7 @@ class _Reader:
             index = np.arange(start, start + port.size)
             affine = Affine.of(0, total) if port.size == total else Affine(port.size, {0: Selection(index, total)})
             self.values[port.name] = Expression(affine, port.shape, np.dtype(port.dtype))
+            self._note_type(self.values[port.name])
             start += port.size
         return tuple(ports)
 
@@ -276,6 +276,7 @@ class _Reader:
                 if isinstance(value, Expression) and value.affine.width > (_WIDE if uses[output] > 1 else _LONG):
                     value = node.named(value)
                 self._note_finite(output, value)
+                self._note_type(value)
                 self.values[output] = value
                 self.unknown.discard(output)
         for output in proto.output[len(results) :]:
@@ -306,6 +307,10 @@ class _Reader:
     def _note_finite(self, name: str, value: Value) -> None:
         if not isinstance(value, Expression) and value.dtype.kind == "f" and not np.all(np.isfinite(value)):
             self.infinite.add(name)
+
+    def _note_type(self, value: Value) -> None:
+        if isinstance(value, Expression) and value.dtype.name in FLOATS:
+            self.floats.add(value.dtype.name)
 
     def _result(self, name: str, what: str) -> Expression:
         value = self.values.get(name)
