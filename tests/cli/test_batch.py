@@ -44,6 +44,23 @@ def results(path: Path) -> list[str]:
     return [line.rsplit(",", 1)[0] for line in path.read_text().splitlines()]
 
 
+def test_rows_that_name_networks_keep_their_form_and_are_resumed(ivan: Shell, here: Path) -> None:
+    one, two = "[('N', 'model.onnx')]", "[('f', 'model.onnx'), ('g', 'model.onnx')]"
+    (here / "named.csv").write_text(f'"{one}",fails.vnnlib,60\n"{two}",holds.vnnlib,60\n')
+    done = ivan("batch", "named.csv", "--junit", "j.xml", "--no-store")
+    assert done.code == 0
+    assert "is about one network, 2 are given" in done.err
+    assert results(here / "results.csv") == [
+        f'named,"{one}",fails.vnnlib,0.0,sat',
+        f'named,"{two}",holds.vnnlib,0.0,error',
+    ]
+    assert [path.name for path in (here / "results.csv.d").glob("*.counterexample")] == ["model_fails.counterexample"]
+    groups = [case.get("classname") for case in ET.parse(here / "j.xml").iter("testcase")]
+    assert groups == ["named.model", "named.model + model"]
+    again = ivan("batch", "named.csv", "--resume", "--no-store")
+    assert (again.code, len(results(here / "results.csv"))) == (0, 2)
+
+
 def test_a_batch_writes_rows_and_reports_and_ends_with_zero(ivan: Shell, bench: Path) -> None:
     done = ivan("batch", "list.csv", "--junit", "j.xml", "--json", "r.json", "--plot", "p.svg", "--jobs", 2)
     assert done.code == 0

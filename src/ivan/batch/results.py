@@ -27,6 +27,7 @@ from typing import Any, BinaryIO, Protocol
 
 from ivan.batch.instances import Instance, InstanceList
 from ivan.errors import InputError
+from ivan.vnncomp import networks
 
 VERDICTS = ("unsat", "sat", "unknown", "timeout", "error")
 """What a row may say, as VNN-COMP spells it."""
@@ -271,7 +272,7 @@ def _names(instances: tuple[Instance, ...]) -> list[str]:
     taken: dict[str, int] = defaultdict(int)
     names = []
     for instance in instances:
-        models = [instance.onnx] if len(instance.models) == 1 else map(str, instance.models)
+        models = (path for _, path in networks(instance.onnx))
         name = "_".join(_plain(text) for text in (*models, instance.vnnlib))
         taken[name.casefold()] += 1
         count = taken[name.casefold()]
