@@ -34,7 +34,7 @@ from ivan.network.onnx_ops import OPERATORS, Expression, Node, Tensor, UsageErro
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto, ValueInfoProto
 
-OPSETS = range(7, 24)
+OPSETS = range(7, 29)
 """Versions of the operator set that are understood; 7 is the first one with today's broadcasting."""
 
 _WIDE = 6
@@ -46,8 +46,8 @@ _LONG = 100
 _FLOATS: dict[int, np.dtype[Any]] = {1: np.dtype(np.float32), 11: np.dtype(np.float64)}
 """TensorProto.DataType of the inputs that can be read."""
 
-_INFINITE = frozenset({"Clip", "Cast", "Identity"})
-"""Operators whose constant operands may be infinite: the limits of a Clip, and what they pass through."""
+_INFINITE = frozenset({"Clip", "Cast", "CastLike", "Identity", "IsInf", "IsNaN"})
+"""Operators whose constant operands may be infinite: the limits of a Clip, what they pass through, what they ask."""
 
 _VARIADIC = 0x04  # inspect.CO_VARARGS
 
