@@ -311,7 +311,14 @@ FOLDED: list[Case] = [
         lambda g: g.node(
             "MatMul",
             "x",
-            g.node("DequantizeLinear", _bytes(4, 3), np.abs(w(2, 3)), np.zeros((2, 3), np.int8), axis=0, block_size=2),
+            g.node(
+                "DequantizeLinear",
+                _bytes(4, 3),
+                np.abs(w(2, 3)) / s(100),
+                np.zeros((2, 3), np.int8),
+                axis=0,
+                block_size=2,
+            ),
         ),
     ),
     (
@@ -348,4 +355,75 @@ def _second_of(g: Graph, operator: str, *operands: np.ndarray) -> str:
     return g.node(operator, *operands, outputs=2) + "_1"
 
 
-MOVED_CASES = [*RESIZE, *MOVING, *EINSUM, *FOLDED]
+CUBE = (2, 2, 4, 3, 5)
+WINDOWS: list[Case] = [
+    ("conv in three dimensions", (11, 22), CUBE, one("Conv", w(3, 2, 2, 3, 2), w(3))),
+    (
+        "conv in three dimensions with every attribute",
+        (11,),
+        CUBE,
+        one(
+            "Conv",
+            w(4, 1, 2, 2, 3),
+            w(4),
+            kernel_shape=[2, 2, 3],
+            strides=[2, 1, 2],
+            pads=[1, 0, 2, 2, 1, 0],
+            dilations=[2, 2, 1],
+            group=2,
+        ),
+    ),
+    (
+        "conv in three dimensions, same",
+        (11,),
+        CUBE,
+        one("Conv", w(3, 2, 2, 3, 2), auto_pad="SAME_LOWER", strides=[2, 1, 2]),
+    ),
+    ("conv in four dimensions", (11,), (1, 2, 3, 3, 2, 4), one("Conv", w(2, 1, 2, 2, 1, 3), pads=[1] * 8, group=2)),
+    ("transposed conv in three dimensions", (11,), CUBE, one("ConvTranspose", w(2, 3, 2, 3, 2), w(3))),
+    (
+        "transposed conv in three dimensions with every attribute",
+        (11,),
+        CUBE,
+        one(
+            "ConvTranspose",
+            w(2, 2, 2, 2, 3),
+            w(4),
+            strides=[2, 3, 1],
+            pads=[1, 0, 2, 0, 1, 0],
+            dilations=[1, 2, 1],
+            output_padding=[1, 2, 0],
+            group=2,
+        ),
+    ),
+    (
+        "transposed conv of one dimension with every attribute",
+        (11,),
+        (2, 2, 5),
+        one("ConvTranspose", w(2, 2, 3), w(4), strides=[3], pads=[1, 2], dilations=[2], output_padding=[2], group=2),
+    ),
+    (
+        "transposed conv to a shape, same upper",
+        (11,),
+        IMAGE,
+        one("ConvTranspose", w(2, 3, 3, 3), strides=[2, 2], output_shape=[9, 12], auto_pad="SAME_UPPER"),
+    ),
+    ("average pool in three dimensions", (11, 19), CUBE, one("AveragePool", kernel_shape=[2, 3, 2], strides=[1, 2, 2])),
+    (
+        "average pool in three dimensions, padded",
+        (11, 19),
+        CUBE,
+        one("AveragePool", kernel_shape=[2, 3, 2], pads=[1, 1, 0, 0, 1, 1], strides=[2, 1, 2]),
+    ),
+    ("global average pool in three dimensions", (11,), CUBE, one("GlobalAveragePool")),
+    ("blocks to an image", (18,), (2, 12, 12), one("Col2Im", i([4, 5]), i([2, 2]))),
+    (
+        "blocks to an image with every attribute",
+        (18,),
+        (1, 12, 4),
+        one("Col2Im", i([5, 5]), i([2, 3]), pads=[1, 0, 0, 1], strides=[2, 1], dilations=[2, 2]),
+    ),
+    ("blocks to a line", (18,), (1, 6, 4), one("Col2Im", i([6]), i([3]))),
+]
+
+MOVED_CASES = [*WINDOWS, *RESIZE, *MOVING, *EINSUM, *FOLDED]

@@ -28,6 +28,8 @@ from ivan.network.onnx_file import (
     opset,
     parse,
     read_bytes,
+    read_names,
+    without_functions,
 )
 from ivan.network.onnx_ops import OPERATORS, Expression, Node, Tensor, UsageError, Value, check_size, lift
 
@@ -115,7 +117,7 @@ def read_model(path: str | PathLike[str]) -> Model:
             f"{place}: too large: {len(data) / 1e6:,.0f} MB, at most {MOST_BYTES / 1e6:,.0f} MB can be verified",
             hint=_SMALLER,
         )
-    reader = _Reader(proto.graph, place, opset(proto, place, OPSETS))
+    reader = _Reader(without_functions(proto, place).graph, place, opset(proto, place, OPSETS))
     network, source, outputs = reader.read()
     return Model(network, data, str(path), sha256(data).hexdigest(), source, outputs)
 
@@ -137,7 +139,7 @@ class _Reader:
         """The network with its input and outputs."""
         source = self._declare_input()
         nodes = needed_nodes(self.graph)
-        uses = Counter(name for node in nodes for name in node.input)
+        uses = Counter(name for node in nodes for name in read_names(node))
         uses.update(output.name for output in self.graph.output)
         for proto in nodes:
             self._read_node(proto, uses)
@@ -189,6 +191,9 @@ class _Reader:
                 raise self._error(f"{place}: tensor {output!r} is computed twice")
         self.unknown.update(filter(None, proto.output))  # until they are known
         standard = proto.domain in ("", "ai.onnx")
+        if kind == "If" and standard:
+            self._read_branch(proto, node, place, uses)
+            return
         operator = OPERATORS.get(proto.op_type) if standard else None
         if operator is None:
             full = kind if standard else f"{repr(proto.domain)[1:-1]}::{kind}"
@@ -209,14 +214,48 @@ class _Reader:
             raise self._error(f"{place}: {error}") from error
         for output, value in zip(proto.output, results, strict=False):
             if output:
-                if isinstance(value, Expression) and value.affine.width > (_WIDE if uses[output] > 1 else _LONG):
-                    value = node.named(value)
-                self._note_finite(output, value)
-                self.values[output] = value
-                self.unknown.discard(output)
+                self._keep(output, value, node, uses)
         for output in proto.output[len(results) :]:
             if uses[output]:
                 self.unsupported.setdefault(f"{kind} whose extra output {output!r} is used", []).append(name)
+
+    def _keep(self, output: str, value: Value, node: Node, uses: Counter[str]) -> None:
+        """Takes down what a node has computed."""
+        if isinstance(value, Expression) and value.affine.width > (_WIDE if uses[output] > 1 else _LONG):
+            value = node.named(value)
+        self._note_finite(output, value)
+        self.values[output] = value
+        self.unknown.discard(output)
+
+    def _read_branch(self, proto: NodeProto, node: Node, place: str, uses: Counter[str]) -> None:
+        """If, by a constant condition: the nodes of the branch that is taken, as if they stood in the graph itself."""
+        inputs = self._inputs(proto, place)
+        if any(tensor in self.unknown for tensor in proto.input):
+            return
+        condition = inputs[0] if inputs else None
+        if condition is None or isinstance(condition, Expression):
+            usage = str(node.unsupported("whose condition depends on the input"))
+            self.unsupported.setdefault(usage, []).append(node.name)
+            return
+        if condition.size != 1:
+            raise self._error(f"{place}: a condition of shape {list(condition.shape)}")
+        wanted = "then_branch" if condition.ravel()[0] else "else_branch"
+        branch = next((a.g for a in proto.attribute if a.name == wanted), None)
+        if branch is None or len(branch.output) != len(proto.output):
+            raise self._error(f"{place}: lacks its attribute {wanted!r} with {len(proto.output)} outputs")
+        for name, value in initializers(branch, self.path).items():
+            if name in self.values or name in self.unknown:
+                raise self._error(f"{place}: tensor {name!r} is computed twice")
+            self.values[name] = value
+            self._note_finite(name, value)
+        for inner in needed_nodes(branch):
+            self._read_node(inner, uses)
+            self._check_size(inner)
+        for output, result in zip(proto.output, branch.output, strict=True):
+            if result.name in self.values:
+                self._keep(output, self.values[result.name], node, uses)
+            elif result.name not in self.unknown:
+                raise self._error(f"{place}: reads tensor {result.name!r}, which nothing has computed before")
 
     def _check_size(self, proto: NodeProto) -> None:
         """Before anything is built on a value that is too large."""

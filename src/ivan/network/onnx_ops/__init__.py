@@ -36,6 +36,7 @@ OPERATORS: dict[str, Operator] = {
     "Ceil": constants.ceil,
     "CenterCropPad": indexing.center_crop_pad,
     "Clip": piecewise.clip,
+    "Col2Im": convolution.col2im,
     "Compress": indexing.compress,
     "Concat": shape.concat,
     "Constant": constants.constant,

@@ -20,10 +20,12 @@ def constant(
     value_floats: Sequence[float] | None = None,
     value_int: int | None = None,
     value_ints: Sequence[int] | None = None,
+    sparse_value: Tensor | None = None,
 ) -> Value:
     """Constant."""
-    if value is not None:
-        return value
+    for tensor in (value, sparse_value):
+        if tensor is not None:
+            return tensor
     for number in (value_float, value_floats):
         if number is not None:
             return np.asarray(number, np.float32)

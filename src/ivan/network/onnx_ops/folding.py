@@ -88,7 +88,7 @@ def one_hot(node: Node, indices: Value, depth: Value, values: Value, *, axis: in
     check_size((*index.shape, size))
     wrapped = np.where(index < 0, index + size, index)
     line = np.arange(size).reshape(-1, *[1] * (index.ndim - along))
-    return np.where(np.expand_dims(wrapped, along) == line, on, off)
+    return np.asarray(np.where(np.expand_dims(wrapped, along) == line, on, off))
 
 
 def eye_like(node: Node, x: Value, *, dtype: int | None = None, k: int = 0) -> Value:
