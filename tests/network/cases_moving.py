@@ -351,8 +351,8 @@ def _bytes(*shape: int) -> np.ndarray:
     return _W.integers(-128, 128, shape).astype(np.int8)
 
 
-def _second_of(g: Graph, operator: str, *operands: np.ndarray) -> str:
-    return g.node(operator, *operands, outputs=2) + "_1"
+def _second_of(g: Graph, operator: str, *operands: str | np.ndarray, **attributes: Any) -> str:
+    return g.node(operator, *operands, outputs=2, **attributes) + "_1"
 
 
 CUBE = (2, 2, 4, 3, 5)
@@ -426,4 +426,21 @@ WINDOWS: list[Case] = [
     ("blocks to a line", (18,), (1, 6, 4), one("Col2Im", i([6]), i([3]))),
 ]
 
-MOVED_CASES = [*WINDOWS, *RESIZE, *MOVING, *EINSUM, *FOLDED]
+NEWEST: list[Case] = [
+    ("relu in the newest sets", (24, 25, 26, 27, 28), (2, 3), one("Relu")),
+    ("reshape in the newest sets", (21, 23, 24, 25, 28), (2, 3), one("Reshape", i([3, -1]))),
+    ("transpose in the newest sets", (21, 23, 24, 25, 28), (2, 3), one("Transpose")),
+    ("pad in the newest sets", (19, 21, 23, 24, 25), IMAGE, one("Pad", i([1, 2]), "", i([-1]), mode="wrap")),
+    ("flatten in the newest sets", (21, 23, 24, 25), (2, 3, 4), one("Flatten")),
+    ("squeeze in the newest sets", (21, 23, 24, 25), (1, 3, 1), one("Squeeze", i([-1]))),
+    ("unsqueeze in the newest sets", (21, 23, 24, 25), (2, 3), one("Unsqueeze", i([-1]))),
+    ("identity in the newest sets", (19, 21, 23, 24, 25), (2, 3), one("Identity")),
+    ("cast in the newest sets", (19, 21, 23, 24, 25), (2, 3), one("Cast", to=TensorProto.FLOAT)),
+    ("split unevenly by input", (18,), (2, 5), lambda g: g.node("Neg", _second_of(g, "Split", "x", i([1, 4]), axis=1))),
+    ("gather by no index", (13,), (3, 4), one("Gather", i([[-1], [-3]]))),
+    ("slice backwards in steps", (13,), (5, 4), one("Slice", i([4]), i([-(2**62)]), i([0]), i([-2]))),
+    ("reduce over no axes", (18,), (2, 3), one("ReduceMean", i([]), noop_with_empty_axes=1)),
+    ("where of a variable and a number", (16,), (2, 3), lambda g: g.node("Where", BOOLS, "x", s(0.5))),
+]
+
+MOVED_CASES = [*WINDOWS, *NEWEST, *RESIZE, *MOVING, *EINSUM, *FOLDED]
