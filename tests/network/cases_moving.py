@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from onnx import TensorProto
+from onnx import TensorProto, helper
 from tests.models import Graph
 
 _W = np.random.default_rng(8)
@@ -322,6 +322,12 @@ FOLDED: list[Case] = [
         ),
     ),
     (
+        "dequantised weights of four bits",
+        (21,),
+        (2, 3),
+        lambda g: g.node("MatMul", "x", g.node("DequantizeLinear", _four_bits(g, 3, 4), np.float32(0.2))),
+    ),
+    (
         "quantised constants",
         (10, 13, 19),
         (2, 3),
@@ -349,6 +355,12 @@ FOLDED: list[Case] = [
 
 def _bytes(*shape: int) -> np.ndarray:
     return _W.integers(-128, 128, shape).astype(np.int8)
+
+
+def _four_bits(g: Graph, *shape: int) -> str:
+    name = f"four{len(g.weights)}"
+    g.weights.append(helper.make_tensor(name, TensorProto.INT4, shape, _W.integers(-8, 8, shape).ravel().tolist()))
+    return name
 
 
 def _second_of(g: Graph, operator: str, *operands: str | np.ndarray, **attributes: Any) -> str:

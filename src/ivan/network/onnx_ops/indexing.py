@@ -5,6 +5,7 @@ What is written is a selection too: of the old entries and the new ones, laid on
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -97,17 +98,17 @@ def _scattered(node: Node, x: Value, places: tuple[Tensor, ...], updates: Value,
     """The tensor with updates written to places, or combined with what is there."""
     if reduction != "none" and reduction not in _REDUCTIONS:
         raise ValueError(f"an unknown reduction {reduction!r}")
-    target = np.arange(lift(x).size).reshape(x.shape)[places]
+    size = math.prod(x.shape)
+    target = np.arange(size).reshape(x.shape)[places]
     if target.shape != updates.shape:
         raise ValueError(f"updates of shape {list(updates.shape)} for places of shape {list(target.shape)}")
     if reduction == "none":
         if len(np.unique(target)) < target.size:
             raise node.unsupported("that writes an entry twice")
-        place = np.arange(target.size + np.prod(x.shape, dtype=np.int64))
-        place[target.ravel()] = len(place) - target.size + np.arange(target.size)
-        place = place[: len(place) - target.size].reshape(x.shape)
-        flat = [rearrange(value, np.ravel) for value in (x, updates)]
-        return rearrange(concatenate(flat, 0), lambda t: t[place])
+        place = np.arange(size)
+        place[target.ravel()] = size + np.arange(target.size)
+        both = concatenate([rearrange(value, np.ravel) for value in (x, updates)], 0)
+        return rearrange(both, lambda t: t[place.reshape(x.shape)])
     if not isinstance(x, Expression) and not isinstance(updates, Expression):
         result = x.copy()
         with np.errstate(all="ignore"):
@@ -122,7 +123,7 @@ def _spread(updates: Value, target: Tensor, shape: Shape) -> Value:
     """Zeros of a shape, to which every update is added at its target."""
     from scipy.sparse import csr_array
 
-    size = int(np.prod(shape, dtype=np.int64))
+    size = math.prod(shape)
     entries = np.ones(target.size), (target.ravel(), np.arange(target.size))
     return lift(updates).then(Sparse(csr_array(entries, shape=(size, target.size))), shape)
 
@@ -154,8 +155,7 @@ def reverse_sequence(node: Node, x: Value, lengths: Value, *, batch_axis: int = 
         raise ValueError("a length beyond the time axis")
     time = np.arange(x.shape[time_axis])
     order = np.where(time < counts[:, None], counts[:, None] - 1 - time, time)  # (batch, time)
-    index = (order if batch_axis == 0 else order.T).reshape(*order.shape[:: 1 if batch_axis == 0 else -1])
-    index = index.reshape(*index.shape, *[1] * (x.ndim - 2))
+    index = (order if batch_axis == 0 else order.T)[(..., *[None] * (x.ndim - 2))]
     places = _grid(x.shape, {time_axis: index})
     return rearrange(x, lambda t: t[places])
 
@@ -172,7 +172,7 @@ def cum_sum(node: Node, x: Value, axis: Value, *, exclusive: int = 0, reverse: i
     n = x.shape[along]
     check_size((n, n))
     ones = np.tril(np.ones((n, n)), -1 if exclusive else 0)
-    before, after = (int(np.prod(part, dtype=np.int64)) for part in (x.shape[:along], x.shape[along + 1 :]))
+    before, after = math.prod(x.shape[:along]), math.prod(x.shape[along + 1 :])
     return x.then(Dense(ones.T if reverse else ones, before, after), x.shape)
 
 

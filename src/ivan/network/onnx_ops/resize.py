@@ -192,7 +192,8 @@ def _resized(
             result = rearrange(result, lambda t, a=axis, k=cells: np.take(t, k, a))
         else:
             weights = [_weights(line, c, transformation, mode, cubic) for c in range(line.after)]
-            result = _averaged(result, axis, line, weights)
+            rule = [mode, transformation, *map(float, (line.start, line.end)), str(line.scale), str(cubic[0]), cubic[1]]
+            result = _averaged(result, line, weights, rule)
     return _extrapolated(result, np.broadcast_to(beyond, result.shape), outside) if beyond.any() else result
 
 
@@ -246,12 +247,13 @@ def _cubic(distance: Fraction, a: Fraction) -> Fraction:
     return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a if d < 2 else Fraction(0)
 
 
-def _averaged(x: Value, axis: int, line: _Line, weights: Sequence[dict[int, Fraction]]) -> Expression:
-    """The means along an axis, as a sparse map."""
+def _averaged(x: Value, line: _Line, weights: Sequence[dict[int, Fraction]], rule: list[Any]) -> Expression:
+    """The means along an axis, as a sparse map, whose weights follow from a rule."""
     from scipy.sparse import csr_array, eye_array, kron
 
     if x.dtype.kind != "f":
         raise ValueError(f"means of numbers of type {x.dtype}")
+    axis = line.axis
     rows = np.repeat(np.arange(line.after), [len(w) for w in weights])
     columns = [k for w in weights for k in w]
     numbers = [float(share) for w in weights for share in w.values()]
@@ -260,7 +262,8 @@ def _averaged(x: Value, axis: int, line: _Line, weights: Sequence[dict[int, Frac
     matrix = csr_array((numbers, (rows, columns)), shape=(line.after, line.before))
     whole = kron(kron(eye_array(before), matrix, "csr"), eye_array(after), "csr")
     shape = (*x.shape[:axis], line.after, *x.shape[axis + 1 :])
-    return lift(x).then(Sparse(csr_array(whole), uncertain=1), shape)
+    source = ["resize", *rule, before, line.before, line.after, after]
+    return lift(x).then(Sparse(csr_array(whole), 1, source), shape)
 
 
 def _extrapolated(x: Value, beyond: Tensor, value: float) -> Value:
