@@ -276,6 +276,8 @@ def test_an_output_that_an_operator_does_not_give_is_refused(tmp_path):
         (single("ConvTranspose", KERNEL, shape=IMAGE, pads=[9, 9, 9, 9]), "pads leave"),
         (single("MaxPool", kernel_shape=[2, 2], pads=[3, 3, 3, 3], shape=IMAGE), "a window lies in the padding only"),
         (single("Conv", np.ones((2, 2), np.float32)), "has no spatial dimensions"),
+        (single("SpaceToDepth", blocksize=2, mode="RDC", shape=(1, 1, 2, 2), opset=28), "an unknown mode 'RDC'"),
+        (single("DepthToSpace", blocksize=2, mode="RDC", shape=(1, 4, 2, 2)), "an unknown mode 'RDC'"),
         (single("GatherElements", np.array([[5]])), "GatherElements (node"),
         (single("GatherElements", np.array([5])), "indices of shape [1] into a tensor of shape [2, 3]"),
         (single("GatherElements", np.float32([[0]])), "index must be integers"),

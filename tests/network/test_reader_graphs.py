@@ -151,6 +151,30 @@ def test_functions_that_call_themselves_are_refused(tmp_path):
     assert caught.value.hint
 
 
+def test_space_goes_to_depth_as_depth_goes_to_space(tmp_path):
+    """The second mode came with operator set 28; depth to space, which is compared with onnxruntime, undoes it."""
+    for mode in ("DCR", "CRD"):
+        g = Graph(28)
+        y = g.node("SpaceToDepth", "x", blocksize=2, mode=mode)
+        path = tmp_path / "model.onnx"
+        path.write_bytes(g.model({"x": [1, 3, 4, 6]}, [g.node("DepthToSpace", y, blocksize=2, mode=mode)]))
+        x = np.arange(72.0)[None]
+        assert np.array_equal(read_model(path).network(x), x)
+
+
+@pytest.mark.parametrize(
+    ("direction", "expected"), [("LEFT", [-6, -128, 0, 0, 0, 0]), ("RIGHT", [-2, -1, 0, -1, 0, -1])]
+)
+def test_signed_numbers_are_shifted_with_their_sign(direction, expected, tmp_path):
+    """By the text of operator set 28: bits beyond the sign are lost, and what comes from the left is the sign."""
+    g = Graph(28)
+    numbers, amounts = np.int8([-3, -1, 1, -1, 5, -5]), np.int8([1, 7, 8, 100, -1, -1])
+    shifted = g.node("Cast", g.node("BitShift", numbers, amounts, direction=direction), to=TensorProto.FLOAT)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(g.model({"x": [1]}, [g.node("Add", "x", shifted)]))
+    assert np.array_equal(read_model(path).network(np.zeros((1, 1)))[0], expected)
+
+
 @pytest.mark.parametrize("indices", [[1, 5], [[0, 1], [1, 2]]])
 def test_a_sparse_constant_has_zeros_elsewhere(indices, tmp_path):
     values = numpy_helper.from_array(np.float32([2, -3]), "v")
