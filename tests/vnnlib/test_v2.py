@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivan.errors import PropertyError
-from ivan.vnnlib import parse_query
+from ivan.errors import PropertyError, StoreError
+from ivan.vnnlib import codec, parse_query
 
 LAWS = settings(max_examples=60, deadline=None, derandomize=True)
 F = "(declare-network f (declare-input X real [1,2]) (declare-input S real []) (declare-output Y real [2]))"
@@ -199,3 +199,18 @@ def test_the_reference_parser_accepts_and_rejects_the_same(assertion):
 @pytest.mark.parametrize("assertion", FURTHER)
 def test_what_is_accepted_beyond_the_reference_parser(assertion):
     parse_query(f"{HEAD} {assertion}")
+
+
+@pytest.mark.parametrize(
+    "assertions", ["(assert (<= X[0,0] 1.0))", "(assert (or (!= (* S Y[0]) 2.0) (<= (* X[0,0] X[0,0] T) W[1])))"]
+)
+def test_a_query_comes_back_from_its_bytes(assertions):
+    head = HEAD.replace("(declare-output Y", '(declare-hidden H real [1] "a b") (declare-output Y')
+    query = ask(assertions, head)
+    data = codec.encode(query)
+    assert data is not None
+    back = codec.decode(data, query.digest)
+    assert (back.networks, back.products, back.version) == (query.networks, query.products, 2)
+    assert list(back.conjunctions()) == list(query.conjunctions())
+    with pytest.raises(StoreError):
+        codec.decode(data, ask("(assert (<= X[0,0] 2.0))", head).digest)
