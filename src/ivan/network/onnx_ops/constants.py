@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ivan.network.onnx_ops.node import Node, fold
-from ivan.network.onnx_ops.values import Expression, Tensor, Value, check_size
+from ivan.network.onnx_ops.values import Tensor, Value, check_size
 
 
 def constant(
@@ -60,26 +60,11 @@ def range_(node: Node, start: Value, limit: Value, delta: Value, *, stash_type: 
     return np.asarray(first + np.arange(*check_size([count])).astype(first.dtype) * step)
 
 
-def cast(node: Node, x: Value, *, to: int, saturate: int = 1, round_mode: str = "up") -> Value:
-    """Cast; of a tensor that depends on the input only between float32 and float64."""
-    from onnx.helper import tensor_dtype_to_np_dtype
-
-    return _cast(node, x, np.dtype(tensor_dtype_to_np_dtype(to)))
-
-
-def cast_like(node: Node, x: Value, like: Value, *, saturate: int = 1, round_mode: str = "up") -> Value:
-    """CastLike: a Cast to the type of the second operand."""
-    return _cast(node, x, like.dtype)
-
-
-def _cast(node: Node, x: Value, dtype: np.dtype[Any]) -> Value:
-    if not isinstance(x, Expression):
-        if dtype.kind not in "fiub":  # float8, int4 and their like round and saturate by rules of their own
-            raise node.unsupported(f"to {dtype}")
-        return fold(lambda t: t.astype(dtype), x)
-    if dtype not in (np.float32, np.float64):
-        raise node.unsupported(f"of a variable tensor to {dtype}")
-    return Expression(x.affine, x.shape, dtype)
+def cast_constant(node: Node, x: Tensor, dtype: np.dtype[Any]) -> Tensor:
+    """A constant in another type."""
+    if dtype.kind not in "fiub":  # float8, int4 and their like round and saturate by rules of their own
+        raise node.unsupported(f"to {dtype}")
+    return fold(lambda t: t.astype(dtype), x)
 
 
 def identity(node: Node, x: Value) -> Value:

@@ -6,6 +6,7 @@ from functools import reduce
 
 import numpy as np
 
+from ivan.network.activations import Product, Reciprocal, Square
 from ivan.network.linear import Selection
 from ivan.network.onnx_ops.node import Node, fold
 from ivan.network.onnx_ops.values import Expression, Tensor, Value, broadcast, common_shape, lift
@@ -58,9 +59,9 @@ def neg(node: Node, a: Value) -> Value:
 
 
 def mul(node: Node, a: Value, b: Value) -> Value:
-    """Mul, where one factor is constant."""
+    """Mul."""
     if isinstance(a, Expression) and isinstance(b, Expression):
-        raise node.unsupported("of two variable tensors")
+        return product(node, a, b)
     shape = common_shape(a, b)
     if isinstance(a, Expression):
         variable, factor = a, node.constant(b, "factor")
@@ -71,8 +72,19 @@ def mul(node: Node, a: Value, b: Value) -> Value:
     return broadcast(variable, shape).scaled(factor)
 
 
+def product(node: Node, a: Expression, b: Expression) -> Expression:
+    """The product of two variable tensors, entry by entry."""
+    shape = common_shape(a, b)
+    if a is b:
+        return node.activate(a, Square())
+    first, second = (broadcast(node.named(x), shape) for x in (a, b))
+    return node.combine(first, second, Product())
+
+
 def div(node: Node, a: Value, b: Value) -> Value:
-    """Div, where the divisor is constant."""
+    """Div; by a variable, a product with its reciprocal."""
+    if isinstance(b, Expression) and b.dtype.kind == "f":
+        return mul(node, a, node.activate(b, Reciprocal()))
     divisor = node.constant(b, "divisor")
     shape = common_shape(a, b)
     if np.any(divisor == 0):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ivan.network.activations import Product
 from ivan.network.linear import Convolution, Dense
 from ivan.network.onnx_ops.elementwise import plus
 from ivan.network.onnx_ops.node import Node, fold
@@ -68,13 +69,13 @@ def matmul(node: Node, a: Value, b: Value) -> Value:
 
 
 def product(node: Node, a: Value, b: Value) -> Value:
-    """A b for (..., m, k) and (..., k, n), of which one is constant."""
+    """A b for (..., m, k) and (..., k, n)."""
     (m, k), n = a.shape[-2:], b.shape[-1]
     if b.shape[-2] != k:
         raise ValueError(f"shapes {list(a.shape)} and {list(b.shape)} do not match")
     if isinstance(a, Expression):
         if isinstance(b, Expression):
-            raise node.unsupported("of two variable tensors")
+            return _of_variables(node, a, b)
         if math.prod(b.shape[:-2]) == 1:
             batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
             linear = Dense(b.reshape(k, n).T, before=a.size // k)
@@ -87,6 +88,18 @@ def product(node: Node, a: Value, b: Value) -> Value:
             return b.then(Dense(a.reshape(m, k), b.size // (k * n), n), check_size((*batch, m, n)))
         return _batched(a, b)
     return fold(_folded, a, b)
+
+
+def _of_variables(node: Node, a: Expression, b: Expression) -> Expression:
+    """Of two variable tensors: the products of all pairs, summed up."""
+    (m, k), n = a.shape[-2:], b.shape[-1]
+    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    shape = check_size((*batch, m, k, n))
+    first = rearrange(node.named(a), lambda t: np.broadcast_to(t[..., :, :, None], shape))
+    second = rearrange(node.named(b), lambda t: np.broadcast_to(t[..., None, :, :], shape))
+    total = averaged(node.combine(first, second, Product()), [len(shape) - 2], False, False)
+    assert isinstance(total, Expression)
+    return total
 
 
 def _swapped(x: Expression) -> Expression:
