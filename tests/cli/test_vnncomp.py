@@ -70,7 +70,7 @@ UNUSABLE = {
     "property that is not there": ("model.onnx", "nosuch.vnnlib", "nosuch.vnnlib: no such file"),
     "several networks": (PAIR, "holds.vnnlib", "holds.vnnlib is about one network, 2 are given"),
     "list that is none": ("['model.onnx']", "holds.vnnlib", "['model.onnx']: 'model.onnx' is not a name"),
-    "operator": ("mish.onnx", "holds.vnnlib", "mish.onnx: unsupported operator: Mish"),
+    "operator": ("hardmax.onnx", "holds.vnnlib", "hardmax.onnx: unsupported operator: Hardmax"),
     "other model's property": ("wide.onnx", "holds.vnnlib", "holds.vnnlib declares 3 inputs, wide.onnx has 4"),
 }
 
@@ -79,7 +79,7 @@ UNUSABLE = {
 def test_an_instance_that_cannot_be_verified_is_told_from_others(ivan: Shell, here: Path, kind: str) -> None:
     onnx, vnnlib, message = UNUSABLE[kind]
     g = Graph()
-    (here / "mish.onnx").write_bytes(g.model({"x": [1, 3]}, [g.node("Mish", "x")]))
+    (here / "hardmax.onnx").write_bytes(g.model({"x": [1, 3]}, [g.node("Hardmax", "x")]))
     (here / "wide.onnx").write_bytes(dense((4, 2), np.random.default_rng(0)))
     (here / "results.txt").write_text("sat\nof the instance before\n")
     prepared = ivan("vnncomp", "prepare", "v1", "test", onnx, vnnlib)
