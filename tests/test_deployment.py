@@ -211,6 +211,20 @@ def test_a_declaration_that_does_not_fit_is_an_error_that_says_what_is_there(fol
     assert caught.value.hint
 
 
+def test_declared_floats_of_a_model_with_curves_are_refused(folder):
+    """How a runtime rounds in them is not analysed; about exact arithmetic the question can be asked."""
+    g = Graph()
+    Path("curved.onnx").write_bytes(g.model({"x": [1, 3]}, [g.node("Sigmoid", "x")]))
+    for element, refused in (("float32", True), ("real", False)):
+        declared = network("f", [tensor("X", 1, 3, element=element)], [tensor("Y", 1, 3, element=element)])
+        query = asked([declared], box(3) + "(assert (>= Y_0 2.0))")
+        if refused:
+            with pytest.raises(InputError, match="rounds in Sigmoid is not analysed"):
+                deploy(query, "curved.onnx")
+        else:
+            assert deploy(query, "curved.onnx").problem.network.arithmetic == 0.0
+
+
 @pytest.mark.parametrize(("inputs", "outputs"), [("real", "float16"), ("string", "real")])
 def test_types_whose_arithmetic_is_not_analysed_are_refused(folder, inputs, outputs):
     declared = network("f", [tensor("X", 1, 3, element=inputs)], [tensor("Y", 1, 2, element=outputs)])

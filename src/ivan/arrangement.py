@@ -60,6 +60,26 @@ def arithmetic(query: Query) -> float:
     return max((ROUNDOFF.get(tensor.element.lower(), 0.0) for tensor in tensors), default=0.0)
 
 
+def _check_exact(query: Query, parts: Sequence[Part]) -> None:
+    """Refuses declared floats of networks whose rounding depends on how a runtime computes them.
+
+    Sums are bounded in whatever order; but a softmax, say, is computed by other steps than those it is verified by, and
+    nobody promises how close a runtime's exp is.
+
+    Raises:
+        InputError: some activation is neither piecewise linear nor a step.
+    """
+    for part in parts:
+        curved = sorted({layer.activation.name for layer in part.network.layers if not layer.activation.exact})
+        if curved:
+            raise InputError(
+                f"{query.path}: tensors are declared as floats, and how {part.network.name} rounds in "
+                f"{', '.join(curved)} is not analysed",
+                hint=f"declare them {REAL}: then the question is about exact arithmetic, and a counterexample still "
+                "has to hold in the model's own",
+            )
+
+
 def elements(query: Query) -> list[str]:
     """The declared element type of every input, in lower case; nothing for VNN-LIB 1.0."""
     tensors = chain.from_iterable(network.inputs for network in query.networks)
@@ -86,6 +106,8 @@ def arranged(query: Query, parts: Sequence[Part]) -> tuple[Network, Index]:
     Returns:
         The network, and (query.inputs,) which of its inputs every input of the query is.
     """
+    if arithmetic(query):
+        _check_exact(query, parts)
     place = distinct_inputs(query)
     moved = [Part(part.network, place[part.inputs], part.outputs) for part in parts]
     first = moved[0]

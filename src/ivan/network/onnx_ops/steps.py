@@ -131,8 +131,9 @@ def where(node: Node, condition: Value, a: Value, b: Value) -> Value:
     chosen = broadcast(condition, shape)
     dtype = a.dtype
     if not _variable(a, b):
-        apart = np.broadcast_to(np.asarray(a, np.float64) - np.asarray(b, np.float64), shape)
-        found = chosen.scaled(apart).plus(np.broadcast_to(np.asarray(b, np.float64), shape))
+        # a - b would round: c a + (1 - c) b does not
+        left, right = (np.asarray(value, np.float64) for value in (a, b))
+        found = chosen.scaled(left).plus(chosen.scaled(-1.0).plus(_ONE).scaled(right))
         return Expression(found.affine, shape, dtype)
     other = broadcast(node.named(lift(b)), shape)
     apart_ = lift(broadcast(a, shape)).minus(other)
