@@ -276,7 +276,7 @@ def test_a_damaged_query_is_reported_and_passed_over(desk: Desk, asked: str, val
 
 
 def test_a_query_in_another_format_is_passed_over(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ivan.vnnlib.codec._HEAD", b"IVANQUERY\2\2")
+    monkeypatch.setattr("ivan.vnnlib.codec._HEADS", (b"IVANQUERY\3\2", b"IVANQUERY\4\2"))
     desk.ask(small(), asked="first.vnnlib")
     monkeypatch.undo()
     assert desk.ask(small(), SMALLER).base_use is None

@@ -31,8 +31,8 @@ REAL = "real"
 ROUNDOFF = {"float32": 2.0**-24, "float64": 2.0**-53}
 """Unit roundoff of the declared types that ask about the arithmetic of a deployed model."""
 
-SOUND_INPUTS, SOUND_OUTPUTS = frozenset((REAL, *ROUNDOFF, *INTEGERS)), frozenset((REAL, *ROUNDOFF))
-"""Declared types for which an `unsat` speaks of what the query asks about; of inputs, and of all other tensors."""
+SOUND = frozenset((REAL, *ROUNDOFF, *INTEGERS))
+"""Declared types for which an `unsat` speaks of what the query asks about."""
 
 
 def check_types(query: Query) -> None:
@@ -42,11 +42,8 @@ def check_types(query: Query) -> None:
         InputError: one is not.
     """
     for network in query.networks:
-        for tensor, sound in (
-            *((tensor, SOUND_INPUTS) for tensor in network.inputs),
-            *((tensor, SOUND_OUTPUTS) for tensor in (*network.outputs, *network.hidden)),
-        ):
-            if tensor.element.lower() not in sound:
+        for tensor in (*network.inputs, *network.outputs, *network.hidden):
+            if tensor.element.lower() not in SOUND:
                 raise InputError(
                     f"{query.path}: {tensor.name} is declared {tensor.element}: its arithmetic is not analysed",
                     hint=f"declare it {REAL}: then the question is about exact arithmetic, and a counterexample still "

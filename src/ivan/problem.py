@@ -25,7 +25,7 @@ from ivan.arrangement import arranged, elements, named_input
 from ivan.digest import digest
 from ivan.errors import MismatchError, PropertyError
 from ivan.network.combine import Part
-from ivan.network.element_types import integer_range, is_integer, whole_range
+from ivan.network.element_types import FLOATS, integer_range, is_integer, whole_range
 from ivan.network.layers import Network
 from ivan.vnnlib import Conjunction, Query, Row
 
@@ -202,6 +202,9 @@ class _Terms:
         self.integral: dict[int, str] = {
             int(at): kind for at, kind in zip(place, declared, strict=bool(declared)) if is_integer(kind)
         }
+        self.floating: dict[int, str] = {
+            int(at): kind for at, kind in zip(place, declared, strict=bool(declared)) if kind in FLOATS
+        }
         self._known: dict[int, Row | None] = {}  # by the row's id: the query keeps its rows alive
 
     def rows(self, rows: tuple[Row, ...]) -> tuple[Row, ...] | None:
@@ -230,7 +233,7 @@ class _Terms:
 
     def box(self, conjunction: Conjunction) -> tuple[Sequence[Fraction | None], Sequence[Fraction | None]]:
         """The box over the network's inputs."""
-        if self.same and not self.integral:
+        if self.same and not self.integral and not self.floating:
             return conjunction.lower, conjunction.upper
         lower: list[Fraction | None] = [None] * self.network.inputs
         upper: list[Fraction | None] = [None] * self.network.inputs
@@ -240,6 +243,10 @@ class _Terms:
             upper[at] = known[1] if high is None else high if known[1] is None else min(high, known[1])
         for at, kind in self.integral.items():
             lower[at], upper[at] = _integers(lower[at], upper[at], kind)
+        for at, kind in self.floating.items():  # without a bound an input is any finite number of its type
+            greatest = Fraction(float(np.finfo(kind).max))
+            lower[at] = -greatest if lower[at] is None else lower[at]
+            upper[at] = greatest if upper[at] is None else upper[at]
         return lower, upper
 
     def name(self, at: int) -> str:

@@ -9,29 +9,38 @@ import onnx
 import pytest
 from onnx import numpy_helper
 from tests.cli.shell import Shell
-from tests.test_several_networks import MODELS, SAME, apart, folder
+from tests.test_several_networks import MODELS, folder
 
 from ivan.cli.supports import CAPABILITIES
 from ivan.cli.verify import _dialect
 from ivan.network.onnx_ops import OPERATORS
-from ivan.vnnlib import Query
 
 BOTH = ("--network", "f=f.onnx", "--network", "g=g.onnx")
 
 __all__ = ["folder"]
 
 
+NETWORKS = """; two versions of a model
+(vnnlib-version <2.0>)
+(declare-network f (declare-input X real [1,3]) (declare-output Y real [1,2]))
+(declare-network g (isomorphic-to f) (declare-input V real [1,3]) (declare-output W real [1,2]))
+"""
+
+
+def apart(by: float) -> str:
+    """Do the first outputs differ by more than that where the inputs are equal?"""
+    places = [f"[0,{i}]" for i in range(3)]
+    bounds = [f"(assert (>= {name}{at} -0.5)) (assert (<= {name}{at} 0.5))" for name in "XV" for at in places]
+    equal = [f"(assert (== X{at} V{at}))" for at in places]
+    unsafe = f"(assert (or (>= Y[0,0] (+ W[0,0] {by:.6f})) (>= W[0,0] (+ Y[0,0] {by:.6f}))))"
+    return NETWORKS + "\n".join([*bounds, *equal, unsafe])
+
+
 @pytest.fixture
-def questions(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def questions(folder: Path) -> None:
     """close.vnnlib holds, far.vnnlib does not."""
-    known = {"close.vnnlib": apart(0.05, SAME), "far.vnnlib": apart(1e-4, SAME)}
-
-    def read(path: str) -> Query:
-        return known[path]
-
-    monkeypatch.setattr("ivan.verification.read_query", read)
-    for name in known:
-        (folder / name).write_text("; a comment\n(vnnlib-version <2.0>)\n")
+    (folder / "close.vnnlib").write_text(apart(0.05))
+    (folder / "far.vnnlib").write_text(apart(1e-4))
 
 
 @pytest.mark.usefixtures("questions")

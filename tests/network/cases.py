@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, numpy_helper
 from tests.models import Graph
+from tests.network.cases_moving import MOVED_CASES
 
 _W = np.random.default_rng(7)
 Build = Callable[[Graph], str]
@@ -374,4 +375,5 @@ CASES: list[tuple[str, tuple[int, ...], tuple[int, ...], Build]] = [
     ("max of constants", (13,), (2, 3), lambda g: g.node("Add", "x", g.node("Max", w(3), w(2, 1)))),
     ("min", (8, 13), (2, 3), lambda g: g.node("Min", w(3), "x", g.node("MatMul", "x", w(3, 3)))),
     ("min of constants", (13,), (2, 3), lambda g: g.node("Add", "x", g.node("Min", w(3), w(2, 1)))),
+    *MOVED_CASES,
 ]

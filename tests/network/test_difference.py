@@ -73,6 +73,7 @@ def pairs(rng: Rng) -> dict[str, tuple[LinearMap, LinearMap]]:
         "uncertain diagonal": both(lambda: Diagonal(numbers(rng, 4), 2)),
         "selection": both(lambda: Selection(index, 5)),
         "sparse": (matrix, matrix),
+        "sparse that was computed": (Sparse(matrix.matrix, 1, "a rule"), Sparse(matrix.matrix, 1, "a rule")),
         "adjoint": both(lambda: Adjoint(dense())),
         "product": both(lambda: Product(Diagonal(numbers(rng, 4)), dense())),
         "sum": both(lambda: Sum((dense(), Product(Diagonal(numbers(rng, 4)), dense())))),

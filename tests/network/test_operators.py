@@ -42,6 +42,38 @@ def test_an_operator_computes_what_onnxruntime_computes(make, shape, opset, tmp_
     assert np.prod(model.outputs[0].shape, dtype=int) == expected.shape[1]
 
 
+LARGE = np.arange(4)
+
+
+@pytest.mark.parametrize(
+    ("operator", "operands", "attributes"),
+    [
+        ("GatherElements", [np.tile(LARGE, (1, 512, 1))], {"axis": 2}),
+        ("GatherND", [np.array([[0, 3], [0, 5]])], {}),
+        ("ScatterND", [np.array([[0, 3]]), np.ones((1, 512), np.float32)], {}),
+        ("ScatterND", [np.array([[0, 3]]), np.ones((1, 512), np.float32)], {"reduction": "add"}),
+        ("Compress", [np.arange(512) % 2 == 0], {"axis": 1}),
+        ("Trilu", [], {}),
+        ("ReverseSequence", [np.array([300])], {"batch_axis": 0, "time_axis": 1}),
+        ("CumSum", [np.array(1)], {}),
+        ("CenterCropPad", [np.array([1, 300, 700])], {}),
+        ("Einsum", [np.ones((512, 3), np.float32)], {"equation": "bij,jk->bki"}),
+        ("Resize", ["", np.float32([1, 1.5, 0.5])], {}),
+        ("Resize", ["", np.float32([1, 1.5, 0.5])], {"mode": "linear"}),
+        ("Resize", ["", np.float32([1, 1.5, 0.5])], {"mode": "cubic"}),
+    ],
+)
+def test_an_operator_on_a_large_tensor_is_no_matrix_of_all_inputs_by_all_outputs(
+    operator, operands, attributes, tmp_path: Path
+):
+    g = Graph(18)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(g.model({"x": [1, 512, 512]}, [g.node(operator, "x", *operands, **attributes)]))
+    network = read_model(path).network  # 2^18 inputs: such a matrix would take hundreds of gigabytes
+    assert network.inputs == 2**18
+    assert np.all(np.isfinite(network(np.ones((1, network.inputs)))))
+
+
 def test_every_operator_in_the_table_is_compared():
     compared = {node.op_type for make, shape, opset in FLAT for node in _nodes(make, shape, opset)}
     assert set(OPERATORS) == compared

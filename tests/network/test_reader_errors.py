@@ -170,9 +170,7 @@ KERNEL = np.ones((2, 2, 3, 3), np.float32)
         (single("Cast", to=TensorProto.INT32), "Cast of a variable tensor to int32"),
         (single("Dropout", np.float32(0.5), np.array(True)), "Dropout in training mode"),
         (single("Conv", "x", shape=(2, 2, 3, 3)), "Conv whose kernel depends on the input"),
-        (single("Conv", np.ones((2, 2, 1, 1, 1), np.float32), shape=(1, 2, 3, 3, 3)), "Conv in 3 dimensions"),
         (single("Conv", KERNEL, shape=IMAGE, auto_pad="SAME"), "Conv with auto_pad 'SAME'"),
-        (single("AveragePool", kernel_shape=[1, 1, 1], shape=(1, 2, 3, 3, 3)), "AveragePool in 3 dimensions"),
         (single("Pad", np.array([0, 1, 0, 1]), mode="mirror"), "Pad with mode 'mirror'"),
         (single("BatchNormalization", *[W[0]] * 4, training_mode=1, opset=14), "BatchNormalization in training mode"),
         (single("Relu", flavour=3), "Relu with attribute 'flavour'"),
@@ -180,6 +178,40 @@ KERNEL = np.ones((2, 2, 3, 3), np.float32)
             single("ConvTranspose", KERNEL, shape=IMAGE, strides=[2, 2], output_padding=[2, 2]),
             "ConvTranspose with an output padding",
         ),
+        (
+            single("ConvTranspose", KERNEL, shape=IMAGE, output_shape=[9, 9]),
+            "ConvTranspose to a shape beyond its windows",
+        ),
+        (single("Cast", to=TensorProto.BFLOAT16), "Cast of a variable tensor to bfloat16"),
+        (single("GatherElements", "x", shape=()), "GatherElements whose index depends on the input"),
+        (
+            single("ScatterElements", np.array([[0, 0]]), W[:1, :2], axis=1),
+            "ScatterElements that writes an entry twice",
+        ),
+        (single("ScatterND", np.array([[0], [0]]), W[:2]), "ScatterND that writes an entry twice"),
+        (
+            single("ScatterND", np.array([[0]]), W[:1], reduction="mul", opset=18),
+            "ScatterND with reduction 'mul' of a variable tensor",
+        ),
+        (single("Compress", "x"), "Compress whose condition depends on the input"),
+        (single("CumSum", "x", opset=14), "CumSum whose axis depends on the input"),
+        (single("Einsum", "x", equation="ij,ij->i"), "Einsum of 2 variable tensors"),
+        (single("TopK", np.array([1])), "TopK whose operand depends on the input"),
+        (single("ArgMax"), "ArgMax whose operand depends on the input"),
+        (single("NonZero"), "NonZero whose operand depends on the input"),
+        (single("IsNaN"), "IsNaN whose operand depends on the input"),
+        (single("Mod", W, fmod=1), "Mod whose operand depends on the input"),
+        (single("OneHot", np.array(3), np.float32([0, 1])), "OneHot whose index depends on the input"),
+        (single("DequantizeLinear", np.float32(1)), "DequantizeLinear whose operand depends on the input"),
+        (single("QuantizeLinear", np.float32(1)), "QuantizeLinear whose operand depends on the input"),
+        (single("Resize", "", np.float32([1, 2]), mode="area"), "Resize with mode 'area'"),
+        (single("Resize", "", np.float32([1, 2]), mode="linear", antialias=1, opset=18), "Resize with antialias"),
+        (
+            single("Resize", "", np.float32([1, 2]), coordinate_transformation_mode="centre"),
+            "Resize with mode 'centre'",
+        ),
+        (single("Resize", "", np.float32([1, 2]), nearest_mode="any"), "Resize with mode 'any'"),
+        (single("Upsample", np.float32([1, 2]), mode="cubist", opset=9), "Upsample with mode 'cubist'"),
         (single("Gelu", domain="com.microsoft"), "com.microsoft::Gelu (node 'gelu0_node', opset 13)"),
     ],
 )
@@ -245,12 +277,80 @@ def test_an_output_that_an_operator_does_not_give_is_refused(tmp_path):
         (single("ConvTranspose", KERNEL[:1], shape=IMAGE), "a kernel for 1 channels on 2"),
         (single("ConvTranspose", KERNEL, shape=IMAGE, pads=[9, 9, 9, 9]), "pads leave"),
         (single("MaxPool", kernel_shape=[2, 2], pads=[3, 3, 3, 3], shape=IMAGE), "a window lies in the padding only"),
+        (single("Conv", np.ones((2, 2), np.float32)), "has no spatial dimensions"),
+        (single("SpaceToDepth", blocksize=2, mode="RDC", shape=(1, 1, 2, 2), opset=28), "an unknown mode 'RDC'"),
+        (single("DepthToSpace", blocksize=2, mode="RDC", shape=(1, 4, 2, 2)), "an unknown mode 'RDC'"),
+        (single("GatherElements", np.array([[5]])), "GatherElements (node"),
+        (single("GatherElements", np.array([5])), "indices of shape [1] into a tensor of shape [2, 3]"),
+        (single("GatherElements", np.float32([[0]])), "index must be integers"),
+        (single("GatherND", np.array([[0, 0, 0]])), "indices of 3 coordinates into 2 dimensions"),
+        (single("GatherND", np.array([[7]])), "GatherND (node"),
+        (single("GatherND", np.array([[0]]), batch_dims=1), "1 batch dimensions"),
+        (single("ScatterElements", np.array([[0]]), W[:2]), "[2, 3] updates at [1, 1] indices"),
+        (single("ScatterElements", np.array([[5]]), W[:1, :1]), "ScatterElements (node"),
+        (single("ScatterElements", np.array([[0]]), W[:1, :1], reduction="most"), "an unknown reduction 'most'"),
+        (single("ScatterND", np.array([[0]]), W[:1, :2]), "updates of shape [1, 2] for places of shape [1, 3]"),
+        (single("Compress", np.array([True] * 4), axis=1), "Compress (node"),
+        (single("Trilu", np.float32(1), opset=14), "diagonal must be integers"),
+        (single("CumSum", np.array(2)), "axis 2 of a tensor with 2 dimensions"),
+        (single("ReverseSequence", np.array([1, 2])), "[2] lengths for a tensor"),
+        (single("ReverseSequence", np.array([1, 2, 3])), "a length beyond the time axis"),
+        (single("CenterCropPad", np.array([2**20, 2**20]), opset=18), "too large"),
+        (single("Einsum", W, equation="ij->i"), "2 operands for 'ij->i'"),
+        (single("Einsum", equation="ijk->i"), "'ijk' for a tensor of 2 dimensions"),
+        (single("Einsum", equation="ij->k"), "the result of 'ij->k'"),
+        (single("Einsum", W[:2, :2], equation="ij,jk->ik"), "label 'j' stands for 3 and for 2 entries"),
+        (
+            single("Einsum", np.ones(2**13, np.float32), np.ones(2**14, np.float32), equation="ij,k,l->ijkl"),
+            "too large",
+        ),
+        (single("Resize", "", ""), "neither scales nor sizes"),
+        (single("Resize", "", np.float32([1, 0])), "a scale is not positive"),
+        (single("Resize", "", np.float32([1, 0.1])), "an empty axis"),
+        (single("Resize", "", np.float32([2**20, 2**20])), "too large"),
+        (single("Resize", "", np.float32([1])), "Resize (node"),
+        (
+            single("Resize", "", np.float32([1, 1]), coordinate_transformation_mode="tf_crop_and_resize"),
+            "a region of interest of 0 numbers for 2 axes",
+        ),
+        (single("Upsample", opset=9), "no scales"),
+        (single("Col2Im", np.array([3]), np.array([2]), shape=(1, 2, 3), opset=18), "for [2] blocks"),
         (single("BatchNormalization", *[np.ones(5, np.float32)] * 4), "parameters do not fit 3 channels"),
         (single("BatchNormalization", *[W[0]] * 3, -W[0]), "a variance is not positive"),
     ],
 )
 def test_operators_that_do_not_fit_their_tensors_are_refused_by_name(data, words, tmp_path):
     assert words in refused(data, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("operator", "operands", "attributes", "words"),
+    [
+        ("Mod", [np.array([1, 2]), np.array([1, 0])], {}, "division by zero"),
+        ("BitShift", [np.array([1]), np.array([1])], {"direction": "LEFT"}, "an operand of type int64"),
+        ("BitShift", [np.uint8([1]), np.uint8([1])], {"direction": "UP"}, "an unknown direction 'UP'"),
+        ("And", [np.array([1]), np.array([True])], {}, "an operand of type int64"),
+        ("BitwiseAnd", [np.float32([1]), np.array([1])], {}, "an operand of type float32"),
+        ("TopK", [W[0], np.array([4])], {}, "the first 4 of 3"),
+        ("TopK", [W[0], np.array([2])], {"sorted": 0}, "TopK without sorting"),
+        ("OneHot", [np.array([1]), np.array(2**40), np.float32([0, 1])], {}, "too large"),
+        ("DequantizeLinear", [np.int8([[1, 2]]), W[0]], {}, "parameters of shape [3] for axis 1 of [1, 2]"),
+        ("DequantizeLinear", [np.int8([[1, 2]]), W], {"block_size": 1}, "for blocks [1, 2]"),
+        ("QuantizeLinear", [W[0], np.float32(1), np.int32(0)], {}, "QuantizeLinear to int32"),
+        ("QuantizeLinear", [W[0], np.float32(0)], {}, "infinite or not a number"),
+        ("Cast", [W[0]], {"to": TensorProto.BFLOAT16}, "Cast to bfloat16"),
+    ],
+)
+def test_constants_that_do_not_fit_their_operator_are_refused_by_name(operator, operands, attributes, words, tmp_path):
+    g = Graph(18)
+    result = g.node(operator, *operands, **attributes)
+    data = g.model({"x": [1]}, [g.node("Add", "x", g.node("Cast", result, to=TensorProto.FLOAT))])
+    path = tmp_path / "model.onnx"
+    path.write_bytes(data)
+    with pytest.raises(ModelError) as caught:
+        read_model(path)
+    assert words in caught.value.message
+    assert operator in caught.value.message
 
 
 def test_an_infinite_constant_that_is_computed_is_refused_by_the_tensors_name(tmp_path):

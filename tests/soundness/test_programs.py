@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.engine import (
+    CURVED,
     EXACT,
     FEW,
     NETWORKS,
@@ -190,13 +191,9 @@ def test_a_program_whose_units_are_all_split_is_exact(seed):
 
 
 def test_programs_know_only_piecewise_linear_activations():
-    class Curve:
-        name = "Curve"
-
-    network = EXACT["dense"](np.random.default_rng(0))
-    layers = (*network.layers[:-1], Layer(network.layers[-1].affine, Curve()))  # type: ignore[arg-type]
-    assert supported(network)
-    assert not supported(Network(layers, network.input_shape, network.output))
+    rng = np.random.default_rng(0)
+    assert supported(EXACT["dense"](rng))
+    assert not supported(CURVED["products"](rng))
 
 
 @FEW

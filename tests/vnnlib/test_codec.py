@@ -129,7 +129,7 @@ def test_bytes_of_another_version_are_outdated_and_not_read() -> None:
     data = packed(query)
     assert not outdated(data)
     for place in (9, 10):
-        other = data[:place] + bytes([data[place] + 1]) + data[place + 1 :]
+        other = data[:place] + bytes([data[place] + 2]) + data[place + 1 :]
         assert outdated(other)
         with pytest.raises(StoreError, match="wrong first bytes"):
             decode(other, query.digest)

@@ -19,9 +19,9 @@ def _opsets() -> list[str]:
 
 
 def _element_types() -> list[str]:
-    from ivan.arrangement import SOUND_INPUTS, SOUND_OUTPUTS
+    from ivan.arrangement import SOUND
 
-    return sorted(SOUND_INPUTS & SOUND_OUTPUTS)
+    return sorted(SOUND)
 
 
 def _operators() -> list[str]:

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ivan.errors import ModelError
-from ivan.network.onnx_ops.values import Tensor
+from ivan.network.onnx_ops.values import Tensor, check_size
 
 if TYPE_CHECKING:
-    from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
+    from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, ValueInfoProto
 
 _GZIP = b"\x1f\x8b"
 _LARGEST_FILE = 2**31 - 1  # what one protobuf message can hold
@@ -99,6 +101,35 @@ def opset(model: ModelProto, path: Path, supported: range) -> int:
     return version
 
 
+def without_functions(model: ModelProto, path: Path) -> ModelProto:
+    """The model with the functions that it defines itself written out where they are called.
+
+    Raises:
+        ModelError: when they cannot be, for instance because one calls itself.
+    """
+    if not model.functions:
+        return model
+    from onnx.inliner import inline_local_functions
+
+    try:
+        return inline_local_functions(model)
+    except Exception as error:  # its exception types share no other base
+        raise ModelError(
+            f"{path}: the functions that it defines cannot be written out: {_line(error)}",
+            hint="export the model without local functions",
+        ) from error
+
+
+def read_names(node: NodeProto) -> list[str]:
+    """The tensors that a node reads, those that its subgraphs take from around them included."""
+    names = list(node.input)
+    for attribute in node.attribute:
+        for graph in (attribute.g, *attribute.graphs):
+            names.extend(name for inner in graph.node for name in read_names(inner))
+            names.extend(output.name for output in graph.output)
+    return names
+
+
 def needed_nodes(graph: GraphProto, hidden: Sequence[str] = ()) -> list[NodeProto]:
     """The nodes that the outputs, and the hidden tensors of these names, depend on; in the file's order."""
     wanted = {output.name for output in graph.output}.union(hidden)
@@ -106,7 +137,7 @@ def needed_nodes(graph: GraphProto, hidden: Sequence[str] = ()) -> list[NodeProt
     for node in reversed(graph.node):
         if wanted.intersection(node.output):
             nodes.append(node)
-            wanted.update(node.input)
+            wanted.update(read_names(node))
     return nodes[::-1]
 
 
@@ -145,7 +176,19 @@ def attribute_value(attribute: AttributeProto) -> Any:
         return tensor_value(attribute.t)
     if kind in (attribute.FLOATS, attribute.INTS):
         return list(attribute.floats if kind == attribute.FLOATS else attribute.ints)
+    if kind == attribute.SPARSE_TENSOR:
+        return _dense(attribute.sparse_tensor)
     raise ValueError(f"attribute {attribute.name!r} is of a type that no supported operator takes")
+
+
+def _dense(sparse: SparseTensorProto) -> Tensor:
+    """A sparse tensor with its zeros."""
+    values, indices = tensor_value(sparse.values), tensor_value(sparse.indices)
+    shape = check_size(sparse.dims)
+    result = np.zeros(shape, values.dtype)
+    flat = indices if indices.ndim == 1 else np.ravel_multi_index(tuple(indices.T), shape)
+    result.reshape(-1)[flat] = values
+    return result
 
 
 def initializers(graph: GraphProto, path: Path) -> dict[str, Tensor]:

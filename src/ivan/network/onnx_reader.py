@@ -33,6 +33,8 @@ from ivan.network.onnx_file import (
     opset,
     parse,
     read_bytes,
+    read_names,
+    without_functions,
 )
 from ivan.network.onnx_ops import OPERATORS, Expression, Node, Tensor, UsageError, Value, check_size, lift
 from ivan.network.onnx_ops.values import LARGEST
@@ -40,7 +42,7 @@ from ivan.network.onnx_ops.values import LARGEST
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto, ValueInfoProto
 
-OPSETS = range(7, 24)
+OPSETS = range(7, 29)
 """Versions of the operator set that are understood; 7 is the first one with today's broadcasting."""
 
 _WIDE = 6
@@ -60,8 +62,8 @@ _ON_INTEGERS = frozenset(
 _ON_WIDE_INTEGERS = frozenset({"Abs", "Add", "Gemm", "MatMul", "Mul", "Neg", "ReduceSum", "Sub", "Sum"})
 """Likewise on int32 and int64, whose overflow is as far away as that of a float; a quotient is cut off on all."""
 
-_INFINITE = frozenset({"Clip", "Cast", "Identity"})
-"""Operators whose constant operands may be infinite: the limits of a Clip, and what they pass through."""
+_INFINITE = frozenset({"Clip", "Cast", "CastLike", "Identity", "IsInf", "IsNaN"})
+"""Operators whose constant operands may be infinite: the limits of a Clip, what they pass through, what they ask."""
 
 _NUMERIC = range(1, 14)  # the plain types of TensorProto.DataType; what they are called is numpy's affair
 
@@ -145,7 +147,7 @@ def read_model(path: str | PathLike[str], hidden: Sequence[str] = ()) -> Model:
             f"{place}: too large: {len(data) / 1e6:,.0f} MB, at most {MOST_BYTES / 1e6:,.0f} MB can be verified",
             hint=_SMALLER,
         )
-    reader = _Reader(proto.graph, place, opset(proto, place, OPSETS))
+    reader = _Reader(without_functions(proto, place).graph, place, opset(proto, place, OPSETS))
     network, inputs, outputs, inside = reader.read(tuple(hidden))
     return Model(network, data, str(path), sha256(data).hexdigest(), inputs, outputs, inside)
 
@@ -170,7 +172,7 @@ class _Reader:
         self._check_names(hidden)
         names = tuple(output.name for output in self.graph.output) + hidden
         nodes = needed_nodes(self.graph, hidden)
-        uses = Counter(name for node in nodes for name in node.input)
+        uses = Counter(name for node in nodes for name in read_names(node))
         uses.update(names)
         for proto in nodes:
             self._read_node(proto, uses)
@@ -252,6 +254,9 @@ class _Reader:
                 raise self._error(f"{place}: tensor {output!r} is computed twice")
         self.unknown.update(filter(None, proto.output))  # until they are known
         standard = proto.domain in ("", "ai.onnx")
+        if kind == "If" and standard:
+            self._read_branch(proto, node, place, uses)
+            return
         operator = OPERATORS.get(proto.op_type) if standard else None
         if operator is None:
             full = kind if standard else f"{repr(proto.domain)[1:-1]}::{kind}"
@@ -273,15 +278,49 @@ class _Reader:
             raise self._error(f"{place}: {error}") from error
         for output, value in zip(proto.output, results, strict=False):
             if output:
-                if isinstance(value, Expression) and value.affine.width > (_WIDE if uses[output] > 1 else _LONG):
-                    value = node.named(value)
-                self._note_finite(output, value)
-                self._note_type(value)
-                self.values[output] = value
-                self.unknown.discard(output)
+                self._keep(output, value, node, uses)
         for output in proto.output[len(results) :]:
             if uses[output]:
                 self.unsupported.setdefault(f"{kind} whose extra output {output!r} is used", []).append(name)
+
+    def _keep(self, output: str, value: Value, node: Node, uses: Counter[str]) -> None:
+        """Takes down what a node has computed."""
+        if isinstance(value, Expression) and value.affine.width > (_WIDE if uses[output] > 1 else _LONG):
+            value = node.named(value)
+        self._note_finite(output, value)
+        self._note_type(value)
+        self.values[output] = value
+        self.unknown.discard(output)
+
+    def _read_branch(self, proto: NodeProto, node: Node, place: str, uses: Counter[str]) -> None:
+        """If, by a constant condition: the nodes of the branch that is taken, as if they stood in the graph itself."""
+        inputs = self._inputs(proto, place)
+        if any(tensor in self.unknown for tensor in proto.input):
+            return
+        condition = inputs[0] if inputs else None
+        if condition is None or isinstance(condition, Expression):
+            usage = str(node.unsupported("whose condition depends on the input"))
+            self.unsupported.setdefault(usage, []).append(node.name)
+            return
+        if condition.size != 1:
+            raise self._error(f"{place}: a condition of shape {list(condition.shape)}")
+        wanted = "then_branch" if condition.ravel()[0] else "else_branch"
+        branch = next((a.g for a in proto.attribute if a.name == wanted), None)
+        if branch is None or len(branch.output) != len(proto.output):
+            raise self._error(f"{place}: lacks its attribute {wanted!r} with {len(proto.output)} outputs")
+        for name, value in initializers(branch, self.path).items():
+            if name in self.values or name in self.unknown:
+                raise self._error(f"{place}: tensor {name!r} is computed twice")
+            self.values[name] = value
+            self._note_finite(name, value)
+        for inner in needed_nodes(branch):
+            self._read_node(inner, uses)
+            self._check_size(inner)
+        for output, result in zip(proto.output, branch.output, strict=True):
+            if result.name in self.values:
+                self._keep(output, self.values[result.name], node, uses)
+            elif result.name not in self.unknown:
+                raise self._error(f"{place}: reads tensor {result.name!r}, which nothing has computed before")
 
     def _check_size(self, proto: NodeProto) -> None:
         """Before anything is built on a value that is too large."""

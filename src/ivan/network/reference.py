@@ -55,6 +55,8 @@ class Runtime:
         options.log_severity_level = 4  # fatal only: errors arrive as exceptions
         # Idle worker threads would spin on the cores that the search needs.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Weights that the file dequantises are multiplied as floats, not with inputs that are quantised for speed.
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
         try:
             data, added = _with_outputs(data, hidden) if hidden else (data, 0)
             self._session: Any = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])

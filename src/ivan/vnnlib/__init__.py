@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ivan.vnnlib import v1
+from ivan.vnnlib import v1, v2
 from ivan.vnnlib.query import Conjunction, Query, Row
 from ivan.vnnlib.syntax import Source, quoted
 
@@ -38,6 +38,6 @@ def _parse(source: Source) -> Query:
         raise source.error("the version is written (vnnlib-version <2.0>)", 1, hint="see the VNN-LIB standard")
     if version == "<1.0>":
         return v1.parse(source, 4)
-    raise source.error(
-        f"version {quoted(version)} of VNN-LIB is not supported", 2, hint="VNN-LIB 1.0 is, as VNN-COMP uses it"
-    )
+    if version in ("<2.0>", "<2.1>"):
+        return v2.parse(source, 4, int(version[3]))
+    raise source.error(f"version {quoted(version)} of VNN-LIB is not supported", 2, hint="1.0, 2.0 and 2.1 are")

@@ -1,6 +1,8 @@
 """A query as versioned bytes: exactly what it asks, so that a stored proof's property can be compared with another.
 
-    "IVANQUERY" | format u8 | NORMAL_FORM u8 | zlib of: version inputs outputs formula
+    "IVANQUERY" | format u8 | NORMAL_FORM u8 | zlib of: version inputs outputs [declarations] formula
+
+Format 1 is a query of VNN-LIB 1.0; format 2 has declarations besides, as JSON without blanks: networks and products.
 
 The formula is written as in `normal_form`, but no operand is moved and no atom scaled: a proof numbers cases and rows
 in the order of the text, and its weights belong to rows as they are scaled there. Coefficients and bounds are exact
@@ -11,11 +13,15 @@ Reading trusts nothing: what was decoded must have the digest that it is stored 
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Iterable
+from dataclasses import asdict
 from fractions import Fraction
+from typing import Any
 
 from ivan.errors import StoreError
+from ivan.vnnlib.declarations import DeclaredNetwork, DeclaredTensor
 from ivan.vnnlib.formula import (
     MAX_HEIGHT,
     And,
@@ -33,26 +39,28 @@ from ivan.vnnlib.formula import (
 )
 from ivan.vnnlib.query import NORMAL_FORM, Query
 
-FORMAT = 1
+FORMAT, DECLARED = 1, 2
 
 LIMIT = 8 * 2**20
 """Bytes of text beyond which a query is not encoded: its bytes would outweigh many a proof."""
 
 _MAGIC = b"IVANQUERY"
-_HEAD = _MAGIC + bytes([FORMAT, NORMAL_FORM])
+_HEADS = tuple(_MAGIC + bytes([form, NORMAL_FORM]) for form in (FORMAT, DECLARED))
 
 
 def outdated(data: bytes) -> bool:
     """Are these bytes of another format, or of a query whose digest was taken in another way? No damage, but no use."""
-    return data.startswith(_MAGIC) and not data.startswith(_HEAD)
+    return data.startswith(_MAGIC) and not data.startswith(_HEADS)
 
 
 def encode(query: Query) -> bytes | None:
     """Bytes of the current format; None beyond the limit."""
     tokens = [str(query.version), str(query.inputs), str(query.outputs)]
+    if query.networks:
+        tokens.append(_declarations(query))
     _write(query.formula, tokens)
     text = " ".join(tokens).encode()
-    return None if len(text) > LIMIT else _HEAD + zlib.compress(text, 1)
+    return None if len(text) > LIMIT else _HEADS[bool(query.networks)] + zlib.compress(text, 1)
 
 
 def decode(data: bytes, digest: str) -> Query:
@@ -66,24 +74,51 @@ def decode(data: bytes, digest: str) -> Query:
         StoreError: the bytes are no query, of another format, altered, or another query's.
     """
     try:
-        if not data.startswith(_HEAD):
+        if not data.startswith(_HEADS):
             raise ValueError("wrong first bytes")
         unpacker = zlib.decompressobj()
         # bounded: altered bytes must not be able to fill the memory
-        text = unpacker.decompress(data[len(_HEAD) :], LIMIT + 1).decode()
+        text = unpacker.decompress(data[len(_HEADS[0]) :], LIMIT + 1).decode()
         if not unpacker.eof or unpacker.unused_data:
             raise ValueError("wrong length")
         version, inputs, outputs, *tokens = text.split(" ")
-        formula = _read(tokens, int(inputs), int(outputs))
-        query = Query(int(version), int(inputs), int(outputs), "<stored>", formula)
+        networks: tuple[DeclaredNetwork, ...] = ()
+        products: tuple[tuple[int, ...], ...] = ()
+        if data.startswith(_HEADS[1]):
+            networks, products = _declared(tokens.pop(0))
+        formula = _read(tokens, int(inputs), int(outputs) + len(products))
+        query = Query(
+            int(version), int(inputs), int(outputs), "<stored>", formula, networks=networks, products=products
+        )
         if query.digest != digest:
             raise ValueError("it is another property")
-    except (zlib.error, ValueError, ArithmeticError) as error:
+    except (zlib.error, LookupError, TypeError, ValueError, ArithmeticError) as error:
         raise StoreError(
             f"the text of stored property {digest[:12]} is damaged: {error}",
             hint="verify it again with --fresh; its text is then written anew",
         ) from error
     return query
+
+
+def _declarations(query: Query) -> str:
+    networks = [asdict(network) for network in query.networks]
+    # blanks stand in strings alone
+    return json.dumps([networks, query.products], separators=(",", ":")).replace(" ", "\\u0020")
+
+
+def _declared(token: str) -> tuple[tuple[DeclaredNetwork, ...], tuple[tuple[int, ...], ...]]:
+    networks, products = json.loads(token)
+
+    def tensors(rows: list[dict[str, Any]]) -> tuple[DeclaredTensor, ...]:
+        return tuple(DeclaredTensor(**{**row, "shape": tuple(map(int, row["shape"]))}) for row in rows)
+
+    return (
+        tuple(
+            DeclaredNetwork(**{**network, **{part: tensors(network[part]) for part in ("inputs", "outputs", "hidden")}})
+            for network in networks
+        ),
+        tuple(tuple(map(int, keys)) for keys in products),
+    )
 
 
 def _write(formula: Formula, tokens: list[str]) -> None:

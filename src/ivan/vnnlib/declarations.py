@@ -7,8 +7,11 @@ tensors.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+
+from ivan.digest import Digestible
 
 
 @dataclass(frozen=True)
@@ -52,3 +55,12 @@ class DeclaredNetwork:
     hidden: tuple[DeclaredTensor, ...] = ()
     equal_to: str | None = None
     isomorphic_to: str | None = None
+
+    def meaning(self, networks: Sequence[DeclaredNetwork]) -> Digestible:
+        """What it says, whatever the names in the query: types, shapes, tensors of the file, and relations."""
+        place = {network.name: k for k, network in enumerate(networks)}
+        tensors: list[Digestible] = [
+            [[t.element, list(t.shape), t.onnx_name or ""] for t in part]
+            for part in (self.inputs, self.outputs, self.hidden)
+        ]
+        return [tensors, *(-1 if name is None else place[name] for name in (self.equal_to, self.isomorphic_to))]

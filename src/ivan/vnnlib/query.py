@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from math import prod
 from typing import NamedTuple, TypeAlias
 
 from ivan.digest import digest
@@ -112,6 +113,9 @@ class Query:
         """
         self._check_lengths(x, y)
         values = assignment(x, y)
+        if self.products:
+            monomials = [prod((values[key] for key in keys), start=Fraction(1)) for keys in self.products]
+            values = assignment(x, [*y, *monomials])
 
         def atom_holds(atom: Atom) -> bool:
             left, right = atom.left.exact(values), atom.right.exact(values)
@@ -146,7 +150,11 @@ class Query:
     @cached_property
     def digest(self) -> str:
         """64 hexadecimal digits that name what is asked, however it is written (`normal_form`)."""
-        return digest("vnnlib query", NORMAL_FORM, self.inputs, self.outputs, normal_form(self.formula))
+        asked = (self.inputs, self.outputs, normal_form(self.formula))
+        if not self.networks:
+            return digest("vnnlib query", NORMAL_FORM, *asked)
+        meanings = [network.meaning(self.networks) for network in self.networks]
+        return digest("vnnlib 2 query", NORMAL_FORM, *asked, [list(keys) for keys in self.products], meanings)
 
     def _check_lengths(self, x: Sequence[object], y: Sequence[object]) -> None:
         if (len(x), len(y)) != (self.inputs, self.outputs):

@@ -21,7 +21,9 @@ from ivan.errors import PropertyError
 
 _TOKEN = re.compile(
     r"""  [()]                  # a parenthesis
-        | [^\s();"|]+         # a symbol, a keyword or a number
+        | [^\s();"|[]+(?:\[[^][();"|]*\])?  # a symbol, a keyword or a number; an index may hold blanks
+        | \[[^][();"|]*\]    # a shape
+        | \[                 # one that never closes
         | ;[^\r\n]*           # a comment, dropped
         | "(?:[^"]|"")*"      # a string
         | \|[^|]*\|           # a quoted symbol

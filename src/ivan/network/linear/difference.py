@@ -76,7 +76,8 @@ def _subtracted(a: LinearMap, b: LinearMap) -> list[LinearMap] | None:
         if np.array_equal(a.index, b.index):
             return []
     elif isinstance(a, Sparse) and isinstance(b, Sparse):
-        if a.uncertain == b.uncertain == 0 and _same(a, b):
+        known = a.uncertain == b.uncertain == 0 or (a.source is not None and b.source is not None)
+        if known and _same(a, b):
             return []
     elif isinstance(a, Adjoint) and isinstance(b, Adjoint):
         inner = subtract(a.inner, b.inner)

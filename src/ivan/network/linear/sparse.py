@@ -20,9 +20,10 @@ class Sparse(LinearMap):
     Args:
         matrix: m x n, any scipy sparse array.
         uncertain: roundings behind each entry (0 when the entries are exact).
+        source: what a digest is taken over where the entries were computed; the matrix itself otherwise.
     """
 
-    def __init__(self, matrix: csr_array[Any], uncertain: int = 0) -> None:
+    def __init__(self, matrix: csr_array[Any], uncertain: int = 0, source: Digestible = None) -> None:
         from scipy.sparse import csr_array
 
         self.matrix: csr_array[Any] = csr_array(matrix.astype(np.float64))
@@ -31,7 +32,7 @@ class Sparse(LinearMap):
         across = np.diff(self.matrix.indptr).max(initial=0)
         down = np.bincount(self.matrix.indices, minlength=1).max(initial=0)
         self.terms = int(max(across, down)) + uncertain
-        self.uncertain = uncertain
+        self.uncertain, self.source = uncertain, source
 
     @cached_property
     def _transposed(self) -> csr_array[Any]:
@@ -52,6 +53,8 @@ class Sparse(LinearMap):
         return Sparse(abs(self.matrix), self.uncertain)
 
     def describe(self) -> Digestible:
+        if self.source is not None:
+            return ["sparse", self.rows, self.columns, self.source]
         m = self.matrix
         return ["sparse", self.rows, self.columns, m.indptr.astype(np.int64), m.indices.astype(np.int64), m.data]
 

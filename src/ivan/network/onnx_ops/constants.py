@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +20,12 @@ def constant(
     value_floats: Sequence[float] | None = None,
     value_int: int | None = None,
     value_ints: Sequence[int] | None = None,
+    sparse_value: Tensor | None = None,
 ) -> Value:
     """Constant."""
-    if value is not None:
-        return value
+    for tensor in (value, sparse_value):
+        if tensor is not None:
+            return tensor
     for number in (value_float, value_floats):
         if number is not None:
             return np.asarray(number, np.float32)
@@ -48,7 +51,7 @@ def size(node: Node, x: Value) -> Value:
     return np.asarray(math.prod(x.shape), np.int64)
 
 
-def range_(node: Node, start: Value, limit: Value, delta: Value) -> Value:
+def range_(node: Node, start: Value, limit: Value, delta: Value, *, stash_type: int = 1) -> Value:
     """Range."""
     first, last, step = (node.constant(v, "limits").ravel()[0] for v in (start, limit, delta))
     if step == 0:
@@ -57,12 +60,22 @@ def range_(node: Node, start: Value, limit: Value, delta: Value) -> Value:
     return np.asarray(first + np.arange(*check_size([count])).astype(first.dtype) * step)
 
 
-def cast(node: Node, x: Value, *, to: int, saturate: int = 1) -> Value:
+def cast(node: Node, x: Value, *, to: int, saturate: int = 1, round_mode: str = "up") -> Value:
     """Cast; of a tensor that depends on the input only between float32 and float64."""
     from onnx.helper import tensor_dtype_to_np_dtype
 
-    dtype = np.dtype(tensor_dtype_to_np_dtype(to))
+    return _cast(node, x, np.dtype(tensor_dtype_to_np_dtype(to)))
+
+
+def cast_like(node: Node, x: Value, like: Value, *, saturate: int = 1, round_mode: str = "up") -> Value:
+    """CastLike: a Cast to the type of the second operand."""
+    return _cast(node, x, like.dtype)
+
+
+def _cast(node: Node, x: Value, dtype: np.dtype[Any]) -> Value:
     if not isinstance(x, Expression):
+        if dtype.kind not in "fiub":  # float8, int4 and their like round and saturate by rules of their own
+            raise node.unsupported(f"to {dtype}")
         return fold(lambda t: t.astype(dtype), x)
     if dtype not in (np.float32, np.float64):
         raise node.unsupported(f"of a variable tensor to {dtype}")

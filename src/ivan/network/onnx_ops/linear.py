@@ -34,11 +34,11 @@ def gemm(
     transB: int = 0,
 ) -> Value:
     """Gemm: alpha A B + beta C."""
-    product = _product(node, _transposed(a) if transA else a, _transposed(b) if transB else b)
-    result = _times(product, alpha)
+    result = product(node, _transposed(a) if transA else a, _transposed(b) if transB else b)
+    result = _times(result, alpha)
     if c is None or beta == 0.0:
         return result
-    return plus(result, broadcast(_times(c, beta), product.shape))
+    return plus(result, broadcast(_times(c, beta), result.shape))
 
 
 def _transposed(x: Value) -> Value:
@@ -54,7 +54,7 @@ def _times(x: Value, factor: float) -> Value:
 def matmul(node: Node, a: Value, b: Value) -> Value:
     """MatMul, of which one operand is constant; any number of dimensions."""
     row, column = a.ndim == 1, b.ndim == 1
-    result = _product(
+    result = product(
         node,
         reshaped(a, (1, a.shape[0])) if row else a,
         reshaped(b, (b.shape[0], 1)) if column else b,
@@ -67,8 +67,8 @@ def matmul(node: Node, a: Value, b: Value) -> Value:
     return reshaped(result, shape)
 
 
-def _product(node: Node, a: Value, b: Value) -> Value:
-    """A b for (..., m, k) and (..., k, n)."""
+def product(node: Node, a: Value, b: Value) -> Value:
+    """A b for (..., m, k) and (..., k, n), of which one is constant."""
     (m, k), n = a.shape[-2:], b.shape[-1]
     if b.shape[-2] != k:
         raise ValueError(f"shapes {list(a.shape)} and {list(b.shape)} do not match")

@@ -37,8 +37,6 @@ def average_pool(
     """AveragePool: a convolution with ones, divided by the number of cells that count."""
     image = lift(x)
     batch, channels, *lengths = image.shape
-    if len(lengths) not in (1, 2):
-        raise node.unsupported(f"in {len(lengths)} dimensions")
     spatial = axes(lengths, kernel_shape, strides, pads, dilations, auto_pad, ceil_mode)
     ones = np.ones((batch * channels, 1, *kernel_shape))
     linear = convolution(ones, 1, batch * channels, spatial, batch * channels)

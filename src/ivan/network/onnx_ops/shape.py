@@ -183,6 +183,7 @@ def pad(
 
 def depth_to_space(node: Node, x: Value, *, blocksize: int, mode: str = "DCR") -> Value:
     """DepthToSpace: (N, C, H, W) -> (N, C / b^2, b H, b W)."""
+    _check_mode(mode)
     n, c, h, w = x.shape
     b, depth = blocksize, c // blocksize**2
     if mode == "DCR":
@@ -193,9 +194,16 @@ def depth_to_space(node: Node, x: Value, *, blocksize: int, mode: str = "DCR") -
     return rearrange(x, lambda t: t.reshape(split_shape).transpose(order).reshape(target))
 
 
-def space_to_depth(node: Node, x: Value, *, blocksize: int) -> Value:
+def _check_mode(mode: str) -> None:
+    if mode not in ("DCR", "CRD"):
+        raise ValueError(f"an unknown mode {mode!r}")
+
+
+def space_to_depth(node: Node, x: Value, *, blocksize: int, mode: str = "DCR") -> Value:
     """SpaceToDepth: (N, C, H, W) -> (N, b^2 C, H / b, W / b)."""
+    _check_mode(mode)
     n, c, h, w = x.shape
     b = blocksize
     parts, target = (n, c, h // b, b, w // b, b), (n, c * b * b, h // b, w // b)
-    return rearrange(x, lambda t: t.reshape(parts).transpose(0, 3, 5, 1, 2, 4).reshape(target))
+    order = (0, 3, 5, 1, 2, 4) if mode == "DCR" else (0, 1, 3, 5, 2, 4)
+    return rearrange(x, lambda t: t.reshape(parts).transpose(order).reshape(target))
