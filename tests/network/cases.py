@@ -12,6 +12,7 @@ import numpy as np
 from onnx import TensorProto, numpy_helper
 from tests.models import Graph
 from tests.network.cases_moving import MOVED_CASES
+from tests.network.cases_nonlinear import CURVED
 
 _W = np.random.default_rng(7)
 Build = Callable[[Graph], str]
@@ -376,4 +377,5 @@ CASES: list[tuple[str, tuple[int, ...], tuple[int, ...], Build]] = [
     ("min", (8, 13), (2, 3), lambda g: g.node("Min", w(3), "x", g.node("MatMul", "x", w(3, 3)))),
     ("min of constants", (13,), (2, 3), lambda g: g.node("Add", "x", g.node("Min", w(3), w(2, 1)))),
     *MOVED_CASES,
+    *CURVED,
 ]

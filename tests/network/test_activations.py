@@ -136,6 +136,7 @@ EXACT = {
     "Floor": lambda z: z.to_integral_value("ROUND_FLOOR"),
     "Ceil": lambda z: z.to_integral_value("ROUND_CEILING"),
     "Round": lambda z: z.to_integral_value("ROUND_HALF_EVEN"),
+    "Truncate": lambda z: z.to_integral_value("ROUND_DOWN"),
     "Zero": lambda z: D(z == 0),
 }
 """What each computes, to 80 digits; None where it has no value."""
@@ -146,7 +147,7 @@ CURVES: dict[str, Activation] = {
     **{f"Power {p}": Power(p) for p in (2.0, 4.0, 5.0, -1.0, -2.0, -3.0, 0.5, 1.5, -0.5)},
     "Sqrt clipped": Sqrt(clipped=True),
 }
-STEPS = {"Positive", "NotNegative", "Sign", "Floor", "Ceil", "Round", "Zero"}
+STEPS = {"Positive", "NotNegative", "Sign", "Floor", "Ceil", "Round", "Truncate", "Zero"}
 LINEAR = {"Relu", "Identity"}
 MEASURED = sorted(set(EXACT) - STEPS)
 
@@ -209,7 +210,8 @@ def test_lines_and_interval_enclose_the_exact_function_even_when_a_slope_is_a_li
     low, high = activation.interval(lower, upper)
     ends = float(lower[0]), float(upper[0])
     inner = [min(max(ends[0] + share * (ends[1] - ends[0]), ends[0]), ends[1]) for share in shares]
-    corners = [z for z in (0.0, np.floor(ends[1]), np.ceil(ends[0])) if ends[0] <= z <= ends[1]]
+    corners = [z for z in (-1.0, 0.0, 1.0, np.floor(ends[1]), np.ceil(ends[0])) if ends[0] <= z <= ends[1]]
+    corners += [z for at in corners for z in (_steps(at, 1), _steps(at, -1)) if ends[0] <= z <= ends[1]]
 
     def line(gradient: np.ndarray, intercept: np.ndarray | None, z: float) -> Decimal:
         s = float(gradient[0])

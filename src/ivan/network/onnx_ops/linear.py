@@ -1,4 +1,4 @@
-"""Matrix products with a constant, and reductions."""
+"""Matrix products, and reductions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ivan.network.activations import Product
 from ivan.network.linear import Convolution, Dense
 from ivan.network.onnx_ops.elementwise import plus
 from ivan.network.onnx_ops.node import Node, fold
@@ -52,7 +53,7 @@ def _times(x: Value, factor: float) -> Value:
 
 
 def matmul(node: Node, a: Value, b: Value) -> Value:
-    """MatMul, of which one operand is constant; any number of dimensions."""
+    """MatMul, of any number of dimensions."""
     row, column = a.ndim == 1, b.ndim == 1
     result = product(
         node,
@@ -68,13 +69,13 @@ def matmul(node: Node, a: Value, b: Value) -> Value:
 
 
 def product(node: Node, a: Value, b: Value) -> Value:
-    """A b for (..., m, k) and (..., k, n), of which one is constant."""
+    """A b for (..., m, k) and (..., k, n)."""
     (m, k), n = a.shape[-2:], b.shape[-1]
     if b.shape[-2] != k:
         raise ValueError(f"shapes {list(a.shape)} and {list(b.shape)} do not match")
     if isinstance(a, Expression):
         if isinstance(b, Expression):
-            raise node.unsupported("of two variable tensors")
+            return _pairs(node, a, b)
         if math.prod(b.shape[:-2]) == 1:
             batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
             linear = Dense(b.reshape(k, n).T, before=a.size // k)
@@ -87,6 +88,15 @@ def product(node: Node, a: Value, b: Value) -> Value:
             return b.then(Dense(a.reshape(m, k), b.size // (k * n), n), check_size((*batch, m, n)))
         return _batched(a, b)
     return fold(_folded, a, b)
+
+
+def _pairs(node: Node, a: Expression, b: Expression) -> Value:
+    """A b of two variable tensors: the products of all entries that meet, as a layer, and their sums."""
+    stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    shape = check_size((*stack, a.shape[-2], b.shape[-1], a.shape[-1]))
+    left = rearrange(node.named(a), lambda t: np.broadcast_to(t[..., :, None, :], shape))
+    right = rearrange(node.named(b), lambda t: np.broadcast_to(np.swapaxes(t, -1, -2)[..., None, :, :], shape))
+    return averaged(node.combine(left, right, Product()), [len(shape) - 1], keep=False, mean=False)
 
 
 def _swapped(x: Expression) -> Expression:
