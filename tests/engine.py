@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tests import models
 from tests.questions import nudged
 
-from ivan.network.activations import Identity, Product, Relu
+from ivan.network.activations import Exp, Floor, Identity, Product, Relu, Sigmoid, Sin, Tanh
 from ivan.network.affine import Affine
 from ivan.network.layers import Layer, Network
 from ivan.network.linear import Convolution, Dense, Selection
@@ -87,6 +87,17 @@ def products(rng: Rng) -> Network:
     return Network((first, second, third), (n,), output, "products", "float64")
 
 
+def curves(rng: Rng) -> Network:
+    """A curve of another kind in every layer, a step among them."""
+    n, m = 3, 4
+    layers = []
+    for k, activation in enumerate((Tanh(), Sin(), Sigmoid(), Floor(), Exp())):
+        terms = {k: Dense(weights(rng, m, n if k == 0 else m))} | ({0: Dense(weights(rng, m, n))} if k else {})
+        layers.append(Layer(affine(m, terms, weights(rng, m)), activation))
+    output = affine(2, {5: Dense(weights(rng, 2, m)), 3: Dense(weights(rng, 2, m))}, weights(rng, 2))
+    return Network(tuple(layers), (n,), output, "curves", "float64")
+
+
 def lowered(rng: Rng, network: Network, *, share: float = 0.5, by: float = 3.0) -> Network:
     """The network with some biases so low that many units are zero on small boxes."""
     layers = []
@@ -107,7 +118,7 @@ def from_onnx(data: bytes) -> Network:
 EXACT: dict[str, Callable[[Rng], Network]] = {"dense": dense, "residual": residual, "convolutional": convolutional}
 """Networks whose maps hold no computed number."""
 
-CURVED: dict[str, Callable[[Rng], Network]] = {"products": products}
+CURVED: dict[str, Callable[[Rng], Network]] = {"products": products, "curves": curves}
 """Networks with activations that have no slopes to choose, or two operands."""
 
 PIECEWISE: dict[str, Callable[[Rng], Network]] = EXACT | {
