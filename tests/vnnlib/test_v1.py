@@ -250,7 +250,8 @@ INVALID = [
     (HEAD + "(assert (<= (/ 1 «(- X_0 X_0)») 1))", "nonlinear: a quotient by a variable"),
     (HEAD + "(assert (<= «(»/ X_0 (- 1 1)) 1))", "division by zero"),
     (HEAD + "(assert (<= «(»/ X_0 1e-400) 1))", "division by zero"),
-    ("(vnnlib-version «<2.0>»)\n(declare-network f)", "version '<2.0>' of VNN-LIB is not supported"),
+    ("(vnnlib-version «<3.0>»)\n(declare-network f)", "version '<3.0>' of VNN-LIB is not supported"),
+    ("(«declare-network» f)", "'declare-network' is VNN-LIB 2.0"),
     ("(«vnnlib-version»\n", "the version is written"),
 ]
 

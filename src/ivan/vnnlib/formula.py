@@ -6,7 +6,8 @@ rounding depends on it: in floats `x - y <= 0` and `x <= y` may differ. Their ex
 rationals.
 
 A variable is one integer, its *key*: input i is i and output j is ~j = -1 - j. So a list of all values, the inputs and
-then the outputs backwards, is indexed by keys directly (`assignment`).
+then the outputs backwards, is indexed by keys directly (`assignment`). A linear form may also speak of monomials, which
+are numbered behind the outputs (monomials.py); to everything here they are outputs like others.
 
 Arithmetic is kept in postfix order and Boolean nodes flatten on construction, so long chains of binary sums or binary
 disjunctions need no deep recursion; what is left, alternation of and with or, is bounded by `MAX_HEIGHT`.
@@ -42,6 +43,9 @@ class Linear(NamedTuple):
 
     coefficients: dict[int, Fraction]
     constant: Fraction
+
+
+Times: TypeAlias = Callable[[Linear, Linear], Linear]
 
 
 class Variable(NamedTuple):
@@ -136,7 +140,10 @@ _FOLDS: dict[str, Callable[[float, float], float]] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compound:
-    """A sum, difference, product or quotient: as written (postfix code), and what it means (a linear form)."""
+    """A sum, difference, product or quotient: as written (postfix code), and what it means (a linear form).
+
+    A monomial counts as an output: `mentions_output` holds, whatever its factors are.
+    """
 
     code: tuple[Variable | Number | Apply, ...]
     linear: Linear
@@ -192,8 +199,13 @@ Formula: TypeAlias = Atom | And | Or
 TRUE, FALSE = And(()), Or(())
 
 
-def arithmetic(symbol: str, operands: Sequence[Term]) -> Compound:
+def arithmetic(symbol: str, operands: Sequence[Term], times: Times | None = None) -> Compound:
     """The term `(symbol operands...)`, symbol one of + - * /, with at least one operand.
+
+    Args:
+        symbol: the operator.
+        operands: from left to right.
+        times: multiplies linear forms neither of which is constant; without it that is an error.
 
     Raises:
         NonlinearError: the result would not be linear.
@@ -205,10 +217,13 @@ def arithmetic(symbol: str, operands: Sequence[Term]) -> Compound:
                 raise NonlinearError(index)
             if not divisor.linear.constant or not divisor.in_floats(()):
                 raise ZeroDivisionError
+    linear = _combine(symbol, [operand.linear for operand in operands], times)
+    # A product of inputs is the first to mention a monomial: its operands do not.
+    monomials = times is not None and symbol == "*" and any(key < 0 for key in linear.coefficients)
     return Compound(
         code=(*(step for operand in operands for step in _code(operand)), Apply(symbol, len(operands))),
-        linear=_combine(symbol, [operand.linear for operand in operands]),
-        mentions_output=any(operand.mentions_output for operand in operands),
+        linear=linear,
+        mentions_output=monomials or any(operand.mentions_output for operand in operands),
     )
 
 
@@ -216,7 +231,7 @@ def _code(term: Term) -> tuple[Variable | Number | Apply, ...]:
     return term.code if isinstance(term, Compound) else (term,)
 
 
-def _combine(symbol: str, operands: Sequence[Linear]) -> Linear:
+def _combine(symbol: str, operands: Sequence[Linear], times: Times | None) -> Linear:
     if symbol == "+":
         # The longest operand first, so that a sum of sums of sums ... copies dictionaries instead of adding fractions.
         return _sum(sorted(operands, key=lambda operand: -len(operand.coefficients)))
@@ -230,6 +245,8 @@ def _combine(symbol: str, operands: Sequence[Linear]) -> Linear:
             scale *= operand.constant
         elif varying is None:
             varying = operand
+        elif times:
+            varying = times(varying, operand)
         else:
             raise NonlinearError(index)
     return _scaled(varying, scale) if varying else Linear({}, scale)
@@ -286,6 +303,21 @@ def _height(operands: Iterable[Formula]) -> int:
 def equality(left: Term, right: Term) -> Formula:
     """`left = right`."""
     return And((Atom(left, right, strict=False), Atom(right, left, strict=False)))
+
+
+def compare(symbol: str, left: Term, right: Term) -> Formula:
+    """`(symbol left right)`, symbol one of <= >= < > != = ==."""
+    if symbol == "<=":
+        return Atom(left, right, False)
+    if symbol == ">=":
+        return Atom(right, left, False)
+    if symbol == "<":
+        return Atom(left, right, True)
+    if symbol == ">":
+        return Atom(right, left, True)
+    if symbol == "!=":
+        return negate(equality(left, right))
+    return equality(left, right)
 
 
 def negate(formula: Formula) -> Formula:

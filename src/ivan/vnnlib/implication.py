@@ -8,6 +8,9 @@ Then whoever showed that the other has none has shown it of the one. Decided on 
 A conjunction must lie within a single one of the other query's; so "no" only means that it is not seen this way. A row
 is never taken to follow from a box, because what is proved is a little more than the box: its bounds are rounded to
 the model's precision, outwards (problem.py). Rounding is monotone, so what is proved of a box holds for its parts.
+
+Queries are compared only when they declare the same networks and speak of the same products of variables; then a row
+means the same in both, and a product is one more output.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ MOST_COMPARISONS = 100_000
 
 def lies_within(query: Query, other: Query) -> bool:
     """Is every violation of a query one of the other, as far as this can be seen?"""
+    if (query.signature, query.products) != (other.signature, other.products):
+        return False
     try:
         large = _Conjunctions(other.conjunctions(MOST_CONJUNCTIONS))
         return all(large.hold(small) for small in query.conjunctions(MOST_CONJUNCTIONS))

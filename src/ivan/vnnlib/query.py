@@ -3,6 +3,9 @@
 A verifier wants the formula as cases - an input box and linear rows, all conjoined - so `Query.conjunctions` expands it
 into disjunctive normal form, lazily and depth first: a branch carries its box and rows so far, and ends as soon as the
 box is empty. Bounds that stand outside a disjunction are worked out once, and equal boxes are one pair of tuples.
+
+Monomials of inputs and outputs (VNN-LIB 2.0) are numbered behind the outputs, and everything here takes them for
+outputs: a row that mentions one speaks of outputs, even when all factors are inputs, and no box excludes it.
 """
 
 from __future__ import annotations
@@ -15,8 +18,9 @@ from typing import NamedTuple, TypeAlias
 
 from ivan.digest import digest
 from ivan.errors import PropertyError
-from ivan.vnnlib.declarations import DeclaredNetwork
+from ivan.vnnlib.declarations import DeclaredNetwork, DeclaredTensor
 from ivan.vnnlib.formula import And, Atom, Formula, Number, Variable, assignment, holds, inequality, normal_form
+from ivan.vnnlib.monomials import values as monomial_values
 
 NORMAL_FORM = 1
 """Version of the text that `Query.digest` is taken over; a change of `normal_form` must raise it."""
@@ -28,6 +32,12 @@ _PRUNED_PER_CASE = 20  # branches that may be dropped for each conjunction allow
 
 Side: TypeAlias = tuple[Fraction | None, ...]
 
+TensorType: TypeAlias = tuple[str, tuple[int, ...], str | None]
+NetworkType: TypeAlias = tuple[
+    tuple[TensorType, ...], tuple[TensorType, ...], tuple[TensorType, ...], int | None, int | None
+]
+Signature: TypeAlias = tuple[NetworkType, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -35,7 +45,7 @@ class Row:
 
     Attributes:
         inputs: pairs (i, c), i ascending, c != 0.
-        outputs: pairs (j, c), j ascending, c != 0.
+        outputs: pairs (j, c), j ascending, c != 0; monomial m of the query's is output `outputs + m`.
     """
 
     inputs: tuple[tuple[int, Fraction], ...]
@@ -73,7 +83,7 @@ class Query:
 
     Attributes:
         version: major version of VNN-LIB it was written in.
-        inputs, outputs: how many of each are declared.
+        inputs, outputs: how many scalars of each are declared, hidden tensors being outputs and monomials not.
         path: the file, or `<text>`.
         formula: all assertions, conjoined.
         size: characters of the text, for lists.
@@ -111,7 +121,7 @@ class Query:
             ValueError: x or y has the wrong length.
         """
         self._check_lengths(x, y)
-        values = assignment(x, y)
+        values = assignment(x, [*y, *monomial_values(self.products, assignment(x, y), Fraction(1))])
 
         def atom_holds(atom: Atom) -> bool:
             left, right = atom.left.exact(values), atom.right.exact(values)
@@ -133,7 +143,7 @@ class Query:
             ValueError: x or y has the wrong length.
         """
         self._check_lengths(x, y)
-        values = assignment(x, y)
+        values = assignment(x, [*y, *monomial_values(self.products, assignment(x, y), 1.0)])
 
         def atom_holds(atom: Atom) -> bool:
             left, right = atom.left.in_floats(values), atom.right.in_floats(values)
@@ -144,9 +154,40 @@ class Query:
         return holds(self.formula, atom_holds)
 
     @cached_property
+    def equated(self) -> tuple[tuple[int, int], ...]:
+        """Pairs i < j of inputs that the formula equates wherever it holds, each once and ascending.
+
+        Only conjuncts that say so alone are seen: `x_i = x_j`, or `x_i <= x_j` and `x_i >= x_j`, in any spelling.
+        """
+        operands = self.formula.operands if isinstance(self.formula, And) else (self.formula,)
+        ordered = {pair for operand in operands if isinstance(operand, Atom) and (pair := _ordered_inputs(operand))}
+        return tuple(sorted((low, high) for low, high in ordered if low < high and (high, low) in ordered))
+
+    @cached_property
+    def signature(self) -> Signature:
+        """What the declared networks are, whatever they are called: queries compare only if theirs is the same.
+
+        Element types, shapes, relations and the ONNX names of hidden tensors; empty for VNN-LIB 1.0.
+        """
+        place = {network.name: index for index, network in enumerate(self.networks)}
+        return tuple(
+            (
+                tuple(map(_type, network.inputs)),
+                tuple(map(_type, network.outputs)),
+                tuple(map(_type, network.hidden)),
+                None if network.equal_to is None else place[network.equal_to],
+                None if network.isomorphic_to is None else place[network.isomorphic_to],
+            )
+            for network in self.networks
+        )
+
+    @cached_property
     def digest(self) -> str:
         """64 hexadecimal digits that name what is asked, however it is written (`normal_form`)."""
-        return digest("vnnlib query", NORMAL_FORM, self.inputs, self.outputs, normal_form(self.formula))
+        asked = self.inputs, self.outputs, normal_form(self.formula)
+        if not self.networks:
+            return digest("vnnlib query", NORMAL_FORM, *asked)
+        return digest("vnnlib query of networks", NORMAL_FORM, *asked, self.products, self.signature)
 
     def _check_lengths(self, x: Sequence[object], y: Sequence[object]) -> None:
         if (len(x), len(y)) != (self.inputs, self.outputs):
@@ -158,6 +199,23 @@ class Query:
             path=self.path,
             hint="split the property into several files, or write fewer disjunctions side by side",
         )
+
+
+def _type(tensor: DeclaredTensor) -> TensorType:
+    return tensor.element, tensor.shape, tensor.onnx_name
+
+
+def _ordered_inputs(atom: Atom) -> tuple[int, int] | None:
+    """(i, j) when the atom says x_i <= x_j and no more; None otherwise."""
+    if atom.strict or {type(atom.left), type(atom.right)} == {Variable, Number}:
+        return None  # the second are plain bounds, nearly all atoms of a large query
+    if any(len(side.linear.coefficients) > 2 for side in (atom.left, atom.right)):
+        return None
+    pairs, bound = inequality(atom)
+    match pairs:
+        case [(i, c), (j, d)] if c == -d and not bound and i >= 0 and j >= 0:
+            return (i, j) if c > 0 else (j, i)
+    return None
 
 
 class _Branch(NamedTuple):

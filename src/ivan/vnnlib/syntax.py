@@ -3,23 +3,29 @@
 A large property is a million short assertions, so the text is cut by one `findall` into plain strings and nothing else
 is kept per token. A position is wanted only for an error; then the same pattern runs once more, up to the token at
 fault. For the same reason an s-expression is no object: it is the index of its first token, and `Source.end` finds its
-last. Lexical rules are SMT-LIB's: comments from `;` to the end of the line, `"..."` with `""` inside, `|...|`.
+last.
+
+There are two lexicons. VNN-LIB 1.0 has SMT-LIB's rules: comments from `;` to the end of the line, `"..."` with `""`
+inside, `|...|`. VNN-LIB 2.0 has brackets and commas, and its tokens need no space between them; `X[0,1]` is one token
+when it is written without spaces, because a large property is full of such elements.
 """
 
 from __future__ import annotations
 
 import codecs
+import gc
 import gzip
 import os
 import re
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
 from ivan.errors import PropertyError
 
-_TOKEN = re.compile(
+SMT_LIB = re.compile(
     r"""  [()]                  # a parenthesis
         | [^\s();"|]+         # a symbol, a keyword or a number
         | ;[^\r\n]*           # a comment, dropped
@@ -29,6 +35,23 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+"""The tokens of VNN-LIB 1.0."""
+
+VNN_LIB_2 = re.compile(
+    r"""  [()\[\],]
+        | vnnlib-version|declare-(?:network|input|hidden|output)|equal-to|isomorphic-to
+        | [A-Za-z][A-Za-z0-9_]*(?:\[[0-9]+(?:,[0-9]+)*\])?  # a name, or an element of a tensor
+        | -?\.?[0-9](?:[eE][+-]?[0-9]|[A-Za-z0-9_.])*       # a number, and what may have been meant as one
+        | <[0-9]+\.[0-9]+>                                  # a version
+        | [<>=!]=|[<>+*-]
+        | ;[^\n]*
+        | "(?:[^"\\]|\\["\\nt])*"
+        | [^ \t\r\n\f]                                     # anything else, refused by the reader
+    """,
+    re.VERBOSE,
+)
+"""The tokens of VNN-LIB 2.0."""
+
 _SIMPLE_IN_PIPES = re.compile(r'\|([^\s();"|]+)\|')
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -45,19 +68,20 @@ class Source:
     Args:
         text: the whole property.
         path: where it came from, for messages.
+        lexicon: the pattern of a token, `SMT_LIB` or `VNN_LIB_2`.
 
     Attributes:
-        tokens: the tokens without comments, then `PADDING` empty strings. `|X_0|` is the symbol `X_0`.
+        tokens: the tokens without comments, then `PADDING` empty strings. In SMT-LIB, `|X_0|` is the symbol `X_0`.
 
     Raises:
         PropertyError: control characters, an unclosed quote, or no token at all.
     """
 
-    def __init__(self, text: str, path: str = "<text>") -> None:
-        self.text, self.path = text, path
+    def __init__(self, text: str, path: str = "<text>", lexicon: re.Pattern[str] = SMT_LIB) -> None:
+        self.text, self.path, self._lexicon = text, path, lexicon
         if control := _CONTROL.search(text):
             raise self._error_at("this is no text: a control character", control.start(), 1, hint=_NOT_TEXT)
-        tokens: list[str] = _TOKEN.findall(text)
+        tokens: list[str] = lexicon.findall(text)
         if ";" in text:
             tokens = [token for token in tokens if token[0] != ";"]
         self._count = len(tokens)
@@ -67,34 +91,6 @@ class Source:
         if not tokens:
             raise self._error_at("the property is empty", 0, 1, hint="declare X_i and Y_j, then assert constraints")
         tokens += [""] * PADDING
-
-    @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> Source:
-        """Reads a file, compressed or not (its first bytes tell), in UTF-8.
-
-        Raises:
-            PropertyError: missing, unreadable, damaged, or no text.
-        """
-        name = os.fspath(path)
-        try:
-            data = Path(name).read_bytes()
-        except FileNotFoundError:
-            raise PropertyError("no such file", path=name, hint="check the property's path") from None
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise PropertyError(f"cannot be read: {reason}", path=name, hint="check the file and its rights") from None
-        if data.startswith(_GZIP_MAGIC):
-            try:
-                data = gzip.decompress(data)
-            except (OSError, EOFError, zlib.error) as error:
-                raise PropertyError(
-                    f"damaged gzip file: {error}", path=name, hint="fetch or compress the file again"
-                ) from None
-        data = data.removeprefix(codecs.BOM_UTF8)
-        try:
-            return cls(data.decode(), name)
-        except UnicodeDecodeError as error:
-            raise _undecodable(data, error.start, name) from None
 
     def end(self, start: int) -> int:
         """The index just past the expression that starts at token `start`.
@@ -129,21 +125,62 @@ class Source:
 
     def _spans(self) -> Iterator[tuple[int, int]]:
         """Where each kept token starts and ends, in characters."""
-        return (match.span() for match in _TOKEN.finditer(self.text) if match[0][0] != ";")
+        return (match.span() for match in self._lexicon.finditer(self.text) if match[0][0] != ";")
 
     def _span(self, index: int) -> tuple[int, int]:
         return next(islice(self._spans(), index, None))
 
     def _settle_quotes(self) -> None:
         """Refuses quotes that never close and takes simple symbols out of their pipes."""
+        pipes = self._lexicon is SMT_LIB
         for index, token in enumerate(self.tokens):
-            if token in ('"', "|"):
+            if token == '"' or (token == "|" and pipes):
                 raise self.error("this quote is never closed", index, hint=f"add the missing {token}")
-            if simple := _SIMPLE_IN_PIPES.fullmatch(token):
+            if pipes and (simple := _SIMPLE_IN_PIPES.fullmatch(token)):
                 self.tokens[index] = simple[1]
 
     def _error_at(self, message: str, offset: int, width: int, *, hint: str) -> PropertyError:
         return _error_at(self.text, self.path, message, offset, width, hint=hint)
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """The text of a file in UTF-8, compressed or not (its first bytes tell).
+
+    Raises:
+        PropertyError: missing, unreadable, damaged, or no text.
+    """
+    name = os.fspath(path)
+    try:
+        data = Path(name).read_bytes()
+    except FileNotFoundError:
+        raise PropertyError("no such file", path=name, hint="check the property's path") from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise PropertyError(f"cannot be read: {reason}", path=name, hint="check the file and its rights") from None
+    if data.startswith(_GZIP_MAGIC):
+        try:
+            data = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            raise PropertyError(
+                f"damaged gzip file: {error}", path=name, hint="fetch or compress the file again"
+            ) from None
+    data = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise _undecodable(data, error.start, name) from None
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Keeps the cycle collector from traversing, over and over, millions of new objects that form no cycle."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def quoted(token: str) -> str:

@@ -7,10 +7,7 @@ declines whatever it does not recognise, and the general path then finds the wor
 
 from __future__ import annotations
 
-import gc
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import isfinite
 
@@ -29,14 +26,14 @@ from ivan.vnnlib.formula import (
     Term,
     Variable,
     arithmetic,
+    compare,
     conjoin,
     disjoin,
-    equality,
     height,
     negate,
 )
 from ivan.vnnlib.query import Query
-from ivan.vnnlib.syntax import Source, quoted
+from ivan.vnnlib.syntax import Source, collector_paused, quoted
 
 _SYMBOL = re.compile(r"([XY])_(0|[1-9][0-9]{0,8})")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
@@ -78,20 +75,8 @@ def parse(source: Source, start: int) -> Query:
     Raises:
         PropertyError: ill-formed, or not linear.
     """
-    with _collector_paused():
+    with collector_paused():
         return _Reader(source).query(start)
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Keeps the cycle collector from traversing, over and over, millions of new objects that form no cycle."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 class _Reader:
@@ -228,7 +213,7 @@ class _Reader:
         terms = self._terms
         left = terms.get(first) or self._number(first)
         right = terms.get(second) or self._number(second)
-        return _compare(symbol, left, right) if left and right else None
+        return compare(symbol, left, right) if left and right else None
 
     def _operator(self, at: int) -> str:
         token = self._tokens[at]
@@ -308,7 +293,7 @@ class _Reader:
                 raise self._misplaced(f"'{symbol}' takes terms, not formulas", place, "connect formulas with and, or")
             terms.append(operand)
         if symbol in _COMPARISONS:
-            return _compare(symbol, terms[0], terms[1])
+            return compare(symbol, terms[0], terms[1])
         try:
             return arithmetic(symbol, terms)
         except NonlinearError as error:
@@ -335,21 +320,13 @@ class _Reader:
             return self._source.unclosed(at - 1)
         if token in ("(", ")"):
             return self._source.error("a command is missing after '('", at - 1, hint=f"statements are {_COMMANDS}")
+        if token == "declare-network":
+            return self._source.error(
+                "'declare-network' is VNN-LIB 2.0", at, hint="begin the property with (vnnlib-version <2.0>)"
+            )
         if token in _ARITY:
             return self._source.error(f"'{token}' outside an assertion", at, hint="wrap the formula: (assert ...)")
         return self._source.error(f"unknown command {quoted(token)}", at, hint=f"statements are {_COMMANDS}")
-
-
-def _compare(symbol: str, left: Term, right: Term) -> Formula:
-    if symbol == "<=":
-        return Atom(left, right, False)
-    if symbol == ">=":
-        return Atom(right, left, False)
-    if symbol == "<":
-        return Atom(left, right, True)
-    if symbol == ">":
-        return Atom(right, left, True)
-    return equality(left, right)
 
 
 def _connect(symbol: str, operands: list[Formula]) -> Formula:
