@@ -316,7 +316,7 @@ def compare(symbol: str, left: Term, right: Term) -> Formula:
     if symbol == ">":
         return Atom(right, left, True)
     if symbol == "!=":
-        return negate(equality(left, right))
+        return disjoin((Atom(left, right, strict=True), Atom(right, left, strict=True)))
     return equality(left, right)
 
 

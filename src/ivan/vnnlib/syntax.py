@@ -39,7 +39,7 @@ SMT_LIB = re.compile(
 
 VNN_LIB_2 = re.compile(
     r"""  [()\[\],]
-        | vnnlib-version|declare-(?:network|input|hidden|output)|equal-to|isomorphic-to
+        | [A-Za-z][A-Za-z0-9_]*(?:-[A-Za-z][A-Za-z0-9_]*)+  # a keyword
         | [A-Za-z][A-Za-z0-9_]*(?:\[[0-9]+(?:,[0-9]+)*\])?  # a name, or an element of a tensor
         | -?\.?[0-9](?:[eE][+-]?[0-9]|[A-Za-z0-9_.])*       # a number, and what may have been meant as one
         | <[0-9]+\.[0-9]+>                                  # a version

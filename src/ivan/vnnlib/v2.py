@@ -232,9 +232,9 @@ class _Reader:
         tensor, shape = place.tensor, place.tensor.shape
         hint = f"'{tensor.name}' is declared [{','.join(map(str, shape))}]: write {_example(place)}"
         if len(texts) != len(shape):
-            few = "no index" if not texts else "one index" if len(texts) == 1 else f"{len(texts)} indices"
-            many = "has none" if not shape else "takes one" if len(shape) == 1 else f"takes {len(shape)}"
-            raise self._source.error(f"'{tensor.name}' {many}, but {few} stands here", first, last, hint=hint)
+            raise self._source.error(
+                f"'{tensor.name}' takes {_count(len(shape))}, not {len(texts)}", first, last, hint=hint
+            )
         indices = []
         for position, (text, size) in enumerate(zip(texts, shape, strict=True)):
             index = _INDEX.fullmatch(text)
@@ -384,6 +384,10 @@ def _number(text: str) -> Number | None:
         return None
     number = Number(text)
     return number if isfinite(number.approximate) else None
+
+
+def _count(indices: int) -> str:
+    return {0: "no index", 1: "one index"}.get(indices, f"{indices} indices")
 
 
 def _example(place: Place) -> str:
