@@ -86,36 +86,81 @@ def test_bytes_that_were_cut_off_are_damaged(length: int) -> None:
         decode(packed(query) + b"\0", query.digest)
 
 
+FORMULAS = [
+    "(and",
+    ")",
+    "(and ) )",
+    "0:1<=1 0:1<=1",
+    "0:1=1",
+    "0:1",
+    "0:1<=",
+    "0:1<=1/0",
+    "0:1<=nan",
+    "0:1<=1e999",
+    "0:x<=1",
+    "zero:1<=1",
+    "1:1<=1",
+    "-2:1<=1",
+    "(nor 0:1<=1 )",
+    "(and 0:1<=0 (or 0:1<=1 " * 60 + ") ) " * 59 + ") )",
+]
+TENSOR = '["X","real",[],null]'
+NETWORK = f'["N",[{TENSOR}],[{TENSOR}],[],null,null]'
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "",
-        "1 1",
-        "1 1 1",
-        "one 1 1 0:1<=1",
-        "1 1 1 (and",
-        "1 1 1 )",
-        "1 1 1 (and ) )",
-        "1 1 1 0:1<=1 0:1<=1",
-        "1 1 1 0:1=1",
-        "1 1 1 0:1",
-        "1 1 1 0:1<=",
-        "1 1 1 0:1<=1/0",
-        "1 1 1 0:1<=nan",
-        "1 1 1 0:1<=1e999",
-        "1 1 1 0:x<=1",
-        "1 1 1 zero:1<=1",
-        "1 1 1 1:1<=1",
-        "1 1 1 -2:1<=1",
-        "1 1 1 (nor 0:1<=1 )",
-        "1 1 1 " + "(and 0:1<=0 (or 0:1<=1 " * 60 + ") ) " * 59 + ") )",
+        "1 1 1 0:1<=1",
+        "[1,1]\n0:1<=1",
+        "[1,1,1,[],[]]",
+        '["one",1,1,[],[]]\n0:1<=1',
+        "[1,1,1.5,[],[]]\n0:1<=1",
+        "[1,1,1,[],[]\n0:1<=1",
+        "[" * 100_000 + "\n0:1<=1",
+        *(f"[1,1,1,[],[]]\n{formula}" for formula in FORMULAS),
+        "[2,1,1,[[]],[]]\n0:1<=1",
+        f"[2,1,1,[{NETWORK},{NETWORK}],[]]\n0:1<=1",
+        f"[2,1,1,[{NETWORK.replace('null]', '1]')}],[]]\n0:1<=1",
+        f'[2,1,1,[{NETWORK.replace("null,null]", """"Q",null]""")}],[]]\n0:1<=1',
+        f"[2,1,1,[{NETWORK.replace('[],null', '[1.5],null')}],[]]\n0:1<=1",
+        f"[2,1,1,[{NETWORK.replace('[],null', '[true],null')}],[]]\n0:1<=1",
+        f"[2,1,1,[{NETWORK}],[0]]\n0:1<=1",
+        f"[2,1,1,[{NETWORK}],[[0,1]]]\n0:1<=1",
+        f"[2,1,1,[{NETWORK}],[[0,-2]]]\n0:1<=1",
+        f"[2,1,1,[{NETWORK}],[[0,0]]]\n-3:1<=1",
     ],
 )
 def test_text_that_is_no_formula_is_damaged(text: str) -> None:
     with pytest.raises(StoreError, match="damaged") as caught:
         decode(packed(parse_query(ASKED))[:11] + zlib.compress(text.encode()), "0" * 64)
+    assert "another property" not in caught.value.message
     assert caught.value.hint
     assert "\n" not in caught.value.message
+
+
+def test_such_texts_are_damaged_by_nothing_but_their_fault() -> None:
+    for text in ("[1,1,1,[],[]]\n0:1<=1", f"[2,1,1,[{NETWORK}],[[0,0]]]\n-2:1<=1"):
+        with pytest.raises(StoreError, match="another property"):
+            decode(packed(parse_query(ASKED))[:11] + zlib.compress(text.encode()), "0" * 64)
+
+
+def test_what_a_query_of_networks_declares_comes_back() -> None:
+    query = parse_query(
+        """(vnnlib-version <2.1>)
+        (declare-network f (declare-input A real [2,1])
+            (declare-hidden H int8 [] "ö \\"h\\"\\n") (declare-output B real []))
+        (declare-network g (equal-to f) (declare-input C real [2,1]) (declare-output D real []))
+        (declare-network h (isomorphic-to f) (declare-input E float16 [2,1]) (declare-output F float16 []))
+        (assert (>= (* B D) (+ 1.0 (* A[0,0] A[1,0] C[0,0]))))"""
+    )
+    found = again(query)
+    assert found.networks == query.networks
+    assert found.networks[0].hidden[0].onnx_name == 'ö "h"\n'
+    assert found.products == query.products == ((-3, -1), (0, 1, 2))
+    assert (found.inputs, found.outputs) == (6, 4)
+    assert list(found.conjunctions()) == list(query.conjunctions())
 
 
 def test_another_property_is_not_taken_for_the_one_that_was_wanted() -> None:
@@ -128,6 +173,7 @@ def test_bytes_of_another_version_are_outdated_and_not_read() -> None:
     query = parse_query(ASKED)
     data = packed(query)
     assert not outdated(data)
+    assert outdated(b"IVANQUERY\1\1" + data[11:])  # the format before networks and products
     for place in (9, 10):
         other = data[:place] + bytes([data[place] + 1]) + data[place + 1 :]
         assert outdated(other)

@@ -189,3 +189,27 @@ def test_too_much_to_compare_is_not_compared(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(implication, "MOST_CONJUNCTIONS", 39)
     assert not lies_within(many, many)
     assert not lies_within(box("0", "1", "(<= Y_0 1)"), many)
+
+
+# Queries of networks
+
+NETWORK = "(vnnlib-version <2.0>)(declare-network N (declare-input X real [2]) (declare-output Y real [2]))"
+
+
+def of_network(*asserted: str, head: str = NETWORK) -> Query:
+    return parse_query(head + "".join(f"(assert {formula})" for formula in asserted))
+
+
+def test_rows_over_products_compare_when_the_products_are_the_same() -> None:
+    wide = of_network("(<= X[0] 1.0)", "(<= (* X[0] Y[0]) 2.0)")
+    assert lies_within(of_network("(<= X[0] 0.5)", "(<= (* Y[0] X[0]) 1.0)"), wide)
+    assert not lies_within(of_network("(<= X[0] 0.5)", "(<= (* Y[0] X[0]) 3.0)"), wide)
+    assert not lies_within(of_network("(<= X[0] 0.5)", "(<= (* Y[0] X[1]) 1.0)"), wide)
+    assert not lies_within(of_network("(<= X[0] 0.5)", "(<= (* Y[0] X[0]) 1.0)", "(<= (* Y[1] X[1]) 1.0)"), wide)
+
+
+@pytest.mark.parametrize("head", [NETWORK.replace("real", "float32"), NETWORK.replace("Y real [2]", "Y real [2,1]")])
+def test_queries_of_other_networks_do_not_compare(head: str) -> None:
+    assert lies_within(of_network("(<= X[0] 1.0)"), of_network("(<= X[0] 1.0)", head=NETWORK.replace("Y", "Z")))
+    assert not lies_within(of_network("(<= X[0] 1.0)"), of_network("(<= X[0] 1.0)", head=head))
+    assert not lies_within(ask("(<= X_0 1.0)"), of_network("(<= X[0] 1.0)"))

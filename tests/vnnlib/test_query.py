@@ -225,3 +225,14 @@ def test_the_digest_does_not_change_between_releases() -> None:
     """Stored proofs are found by it: whoever changes the normal form raises its version, then this value."""
     query = ask("(assert (or (and (<= X_0 0.5) (> (+ X_1 (* -3 Y_1)) Y_0)) (= Y_2 -1e-3)))")
     assert query.digest == "b3fb85e251d57d775e50f63f9c213aacc782079f077e07a9199963d4053cd54c"
+
+
+def test_the_digest_of_a_query_in_the_first_dialect_stays_what_it_was() -> None:
+    """Stored proofs are found by it: a change makes all of them useless, and must raise NORMAL_FORM."""
+    query = ask(
+        "(assert (and (>= X_0 -0.1) (<= X_0 0.3) (>= X_1 0) (<= X_1 1e-3)))"
+        "(assert (or (and (< (* 3 Y_0) Y_1) (<= X_0 (/ Y_1 7))) (and (>= Y_0 2) (> X_1 0)) (<= 1 0)))",
+        inputs=2,
+        outputs=2,
+    )
+    assert query.digest == "864e2a0e51b3b6dd8fe330082ad3e53696f945918df1708ca7370361e8b4b9ba"

@@ -423,6 +423,9 @@ INVALID = [
     (NET + "(assert (<= «1.0Y»))", "malformed number '1.0Y'"),
     (NET + "(assert (<= Y «+»1.0))", "'+' stands without its '('"),
     (NET + f"(assert (<= Y «{'9' * 400}.0»))", "out of range"),
+    (NET + f"(assert (<= Y «0.{'1' * 5000}»))", "out of range"),
+    (NET + f"(assert (<= «X[0,{'9' * 5000}]» 1.0))", "is outside dimension 1"),
+    (NET + f"(assert (<= «{'z' * 5000}» 1.0))", f"'{'z' * 40}...' is not declared"),
     (NET + '(assert (<= Y «"1.0"»))', "a string stands here"),
     (NET + "(assert (<= Y «|»Y|))", "'|' is no term"),
     (NET + "(assert (<= «Y-Y» 1.0))", "'Y-Y' is no term"),
@@ -435,6 +438,11 @@ INVALID = [
     (INT + "(assert (<= X[0] «1.0»))", "'1.0' (decimal number) does not go with 'X[0]' (int64)"),
     (INT + "(assert (== «C[0]» C[0]))", "'C[0]' is of type complex64, and such values cannot be compared"),
 ]
+
+
+def test_leading_zeros_of_an_index_mean_nothing_however_many() -> None:
+    [[row]] = rows(f"(<= Y[{'0' * 5000}1] 1.0)")
+    assert row.outputs == ((1, F(1)),)
 
 
 @pytest.mark.parametrize(("marked", "message"), INVALID, ids=[f"{i}-{m[:30]}" for i, (_, m) in enumerate(INVALID)])

@@ -255,6 +255,7 @@ DIFFERENT = {
         (True, HEAD + "( assert (<= Y 1.0))"),
         (True, "( vnnlib-version <2.0>)" + NETWORK + TRUE),
     ],
+    "control characters are a sign of a file that is no text": [(False, HEAD + TRUE + "; \x01")],
     "a keyword ends where its word ends": [(False, (HEAD + TRUE).replace("declare-network N", "declare-networkN"))],
     "early drafts, and queries from their time, write Real": [
         (True, (HEAD + "(assert (<= 1.0 Y))").replace("real", "Real")),

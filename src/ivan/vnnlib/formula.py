@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from functools import reduce
+from itertools import chain
 from typing import NamedTuple, TypeAlias, TypeVar
 
 _V = TypeVar("_V")
@@ -221,7 +222,7 @@ def arithmetic(symbol: str, operands: Sequence[Term], times: Times | None = None
     # A product of inputs is the first to mention a monomial: its operands do not.
     monomials = times is not None and symbol == "*" and any(key < 0 for key in linear.coefficients)
     return Compound(
-        code=(*(step for operand in operands for step in _code(operand)), Apply(symbol, len(operands))),
+        code=(*chain.from_iterable(map(_code, operands)), Apply(symbol, len(operands))),
         linear=linear,
         mentions_output=monomials or any(operand.mentions_output for operand in operands),
     )

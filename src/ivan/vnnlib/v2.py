@@ -36,7 +36,7 @@ from ivan.vnnlib.query import Query
 from ivan.vnnlib.syntax import Source, collector_paused, quoted
 
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
-_LONGEST_NUMBER = 1000  # characters, as in v1.py
+_LONGEST_TOKEN = 1000  # characters of a number or an element, as in v1.py
 _INDEX = re.compile(r"0*([0-9]{1,9})")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _NUMBER_LIKE = re.compile(r"-?\.?[0-9]")
@@ -186,6 +186,8 @@ class _Reader:
 
     def _known_leaf(self, token: str) -> _Leaf | None:
         """The leaf that is one token, remembered; None unless it is well-formed."""
+        if len(token) > _LONGEST_TOKEN:
+            return None
         name, bracket, rest = token.partition("[")
         if place := self._places.get(name):
             indices = [int(text) for text in rest[:-1].split(",")] if bracket and rest else []
@@ -241,7 +243,8 @@ class _Reader:
             if index is None or int(index[1]) >= size:
                 token = places[position] if places else first
                 raise self._source.error(
-                    f"index {text} is outside dimension {position} of '{tensor.name}', which goes from 0 to {size - 1}",
+                    f"index {quoted(text)[1:-1]} is outside dimension {position} of '{tensor.name}',"
+                    f" which goes from 0 to {size - 1}",
                     token,
                     hint=hint,
                 )
@@ -379,8 +382,8 @@ class _Reader:
 
 
 def _number(text: str) -> Number | None:
-    """The number; None unless it is written by the rules and a finite double."""
-    if len(text) > _LONGEST_NUMBER or not _NUMBER.fullmatch(text):
+    """The number; None unless it is written by the rules and a finite double. Texts must not be too long."""
+    if not _NUMBER.fullmatch(text):
         return None
     number = Number(text)
     return number if isfinite(number.approximate) else None
