@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from ivan.errors import PropertyError
 from ivan.vnnlib.declarations import DeclaredNetwork, DeclaredTensor
 from ivan.vnnlib.elements import ELEMENTS, REAL
 from ivan.vnnlib.syntax import Source, quoted
@@ -305,7 +306,7 @@ class _Reader:
         if self._tokens[at] != ")":
             raise self._source.error(f"{message}; ')' expected", at, hint="check the parentheses")
 
-    def _unknown(self, at: int) -> Exception:
+    def _unknown(self, at: int) -> PropertyError:
         token = self._tokens[at]
         if token == "":
             return self._source.unclosed(at - 1)
