@@ -12,6 +12,7 @@ import numpy as np
 from onnx import TensorProto, numpy_helper
 from tests.models import Graph
 from tests.network.cases_moving import MOVED_CASES
+from tests.network.cases_nonlinear import CURVED
 
 _W = np.random.default_rng(7)
 Build = Callable[[Graph], str]
@@ -39,23 +40,6 @@ def constant(number: Any, kind: type = np.int64) -> Callable[[Graph], str]:
     array = np.asarray(number, kind)
     return lambda g: g.node("Constant", value=numpy_helper.from_array(array))
 
-
-def number(g: Graph, truth: str) -> str:
-    """A truth value or an integer as a float."""
-    return g.node("Cast", truth, to=1)
-
-
-def above(g: Graph, factor: np.ndarray) -> str:
-    """|factor x| + 0.5."""
-    return g.node("Add", g.node("Abs", g.node("Mul", "x", factor)), f(0.5))
-
-
-def negative(g: Graph) -> str:
-    """Whether x < 0."""
-    return g.node("Less", "x", f(0))
-
-
-COMPARISONS = (("Greater", 9), ("Less", 13), ("GreaterOrEqual", 16), ("LessOrEqual", 12), ("Equal", 13))
 
 IMAGE = (1, 2, 5, 6)
 IMAGES = (3, 2, 5, 6)
@@ -392,93 +376,6 @@ CASES: list[tuple[str, tuple[int, ...], tuple[int, ...], Build]] = [
     ("max of constants", (13,), (2, 3), lambda g: g.node("Add", "x", g.node("Max", w(3), w(2, 1)))),
     ("min", (8, 13), (2, 3), lambda g: g.node("Min", w(3), "x", g.node("MatMul", "x", w(3, 3)))),
     ("min of constants", (13,), (2, 3), lambda g: g.node("Add", "x", g.node("Min", w(3), w(2, 1)))),
-    # curves
-    *(
-        (label, opsets, (2, 3), one(operator, **attributes))
-        for label, operator, opsets, attributes in (
-            ("sigmoid", "Sigmoid", (7, 13), {}),
-            ("tanh", "Tanh", (7, 13), {}),
-            ("erf", "Erf", (9, 13), {}),
-            ("arcus tangent", "Atan", (7,), {}),
-            ("softsign", "Softsign", (7,), {}),
-            ("softplus", "Softplus", (7,), {}),
-            ("exponential", "Exp", (7, 13), {}),
-            ("sine", "Sin", (7,), {}),
-            ("cosine", "Cos", (7,), {}),
-            ("elu", "Elu", (7,), {"alpha": 0.7}),
-            ("gelu", "Gelu", (20,), {}),
-            ("gelu by tanh", "Gelu", (20,), {"approximate": "tanh"}),
-            ("mish", "Mish", (18,), {}),
-            ("hard swish", "HardSwish", (14,), {}),
-            ("softmax", "Softmax", (7, 11, 13), {}),
-            ("softmax along the first axis", "Softmax", (7, 13), {"axis": 0}),
-        )
-    ),
-    ("softmax of two", (7, 13), (3, 2), one("Softmax", axis=1)),
-    ("softmax of a constant", (13,), (2, 3), lambda g: g.node("Add", "x", g.node("Softmax", w(2, 3)))),
-    ("sigmoid of a constant", (13,), (2, 3), lambda g: g.node("Add", "x", g.node("Sigmoid", w(2, 3)))),
-    ("logarithm", (7, 13), (2, 3), lambda g: g.node("Log", g.node("Exp", "x"))),
-    ("square root", (7, 13), (2, 3), lambda g: g.node("Sqrt", g.node("Add", g.node("Exp", "x"), f(0.5)))),
-    ("reciprocal", (7, 13), (2, 3), lambda g: g.node("Reciprocal", g.node("Add", g.node("Abs", "x"), f(0.5)))),
-    *(
-        (
-            f"power {p}",
-            (13,),
-            (2, 3),
-            lambda g, p=p: g.node("Pow", above(g, f(0.3)), f(p)),
-        )
-        for p in (0.0, 0.5, 1.0, 2.0, 3.0, -1.0, -0.5, 1.5)
-    ),
-    ("powers of a constant", (13,), (2, 3), lambda g: g.node("Pow", f(2.0), "x")),
-    # steps, and truth values as numbers
-    *(
-        (operator.lower(), (opset,), (2, 3), one(operator))
-        for operator, opset in (("Floor", 13), ("Ceil", 13), ("Round", 11), ("Sign", 13))
-    ),
-    *(
-        (
-            f"{operator.lower()} of a constant",
-            (13,),
-            (2, 3),
-            lambda g, o=operator: g.node("Add", "x", g.node(o, w(2, 3))),
-        )
-        for operator in ("Floor", "Ceil", "Round", "Sign")
-    ),
-    *(
-        (f"{operator.lower()} of variables", (opset,), (2, 3), lambda g, o=operator: number(g, g.node(o, "x", w(3))))
-        for operator, opset in (
-            ("Greater", 9),
-            ("Less", 13),
-            ("GreaterOrEqual", 16),
-            ("LessOrEqual", 12),
-            ("Equal", 13),
-        )
-    ),
-    ("not", (13,), (2, 3), lambda g: number(g, g.node("Not", g.node("Greater", "x", f(0))))),
-    *(
-        (
-            f"{operator.lower()} of variables",
-            (13,),
-            (2, 3),
-            lambda g, o=operator: number(g, g.node(o, g.node("Greater", "x", f(0)), g.node("Less", "x", f(0.5)))),
-        )
-        for operator in ("And", "Or", "Xor")
-    ),
-    ("where by a variable", (9, 16), (2, 3), lambda g: g.node("Where", g.node("Greater", "x", f(0)), "x", w(3))),
-    (
-        "where by a variable, of constants",
-        (13,),
-        (2, 3),
-        lambda g: g.node("Where", g.node("Less", "x", f(0)), f(1), f(2)),
-    ),
-    ("cast to an integer", (13,), (2, 3), lambda g: number(g, g.node("Cast", g.node("Mul", "x", f(3)), to=7))),
-    ("cast to a truth value", (13,), (2, 3), lambda g: number(g, g.node("Cast", g.node("Relu", "x"), to=9))),
-    # products of variables
-    ("product of variables", (7, 13), (2, 3), lambda g: g.node("Mul", "x", g.node("MatMul", "x", w(3, 3)))),
-    ("square by product", (13,), (2, 3), one("Mul", "x")),
-    ("product with broadcasting", (13,), (2, 3), lambda g: g.node("Mul", "x", g.node("MatMul", "x", w(3, 1)))),
-    ("matrix product of variables", (7, 13), (2, 3, 3), lambda g: g.node("MatMul", "x", g.node("Add", "x", w(3, 3)))),
-    ("quotient of variables", (7, 13), (2, 3), lambda g: g.node("Div", "x", g.node("Add", g.node("Abs", "x"), f(1.0)))),
-    ("quotient by a variable", (13,), (2, 3), lambda g: g.node("Div", w(3), g.node("Add", g.node("Abs", "x"), f(1.0)))),
     *MOVED_CASES,
+    *CURVED,
 ]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ivan.network.activations import ACTIVATIONS, Activation, Elu, Power, Sqrt
 
-LAWS = settings(max_examples=150, deadline=None, derandomize=True)
+LAWS = settings(max_examples=60, deadline=None, derandomize=True)
 DIGITS = Context(prec=80, Emax=10**9, Emin=-(10**9), traps=[])
 """Numbers far beyond float64; a tie between a line and a function is decided by more than their last digit."""
 
@@ -136,6 +136,7 @@ EXACT = {
     "Floor": lambda z: z.to_integral_value("ROUND_FLOOR"),
     "Ceil": lambda z: z.to_integral_value("ROUND_CEILING"),
     "Round": lambda z: z.to_integral_value("ROUND_HALF_EVEN"),
+    "Truncate": lambda z: z.to_integral_value("ROUND_DOWN"),
     "Zero": lambda z: D(z == 0),
 }
 """What each computes, to 80 digits; None where it has no value."""
@@ -146,7 +147,7 @@ CURVES: dict[str, Activation] = {
     **{f"Power {p}": Power(p) for p in (2.0, 4.0, 5.0, -1.0, -2.0, -3.0, 0.5, 1.5, -0.5)},
     "Sqrt clipped": Sqrt(clipped=True),
 }
-STEPS = {"Positive", "NotNegative", "Sign", "Floor", "Ceil", "Round", "Zero"}
+STEPS = {"Positive", "NotNegative", "Sign", "Floor", "Ceil", "Round", "Truncate", "Zero"}
 LINEAR = {"Relu", "Identity"}
 MEASURED = sorted(set(EXACT) - STEPS)
 
@@ -209,7 +210,8 @@ def test_lines_and_interval_enclose_the_exact_function_even_when_a_slope_is_a_li
     low, high = activation.interval(lower, upper)
     ends = float(lower[0]), float(upper[0])
     inner = [min(max(ends[0] + share * (ends[1] - ends[0]), ends[0]), ends[1]) for share in shares]
-    corners = [z for z in (0.0, np.floor(ends[1]), np.ceil(ends[0])) if ends[0] <= z <= ends[1]]
+    corners = [z for z in (-1.0, 0.0, 1.0, np.floor(ends[1]), np.ceil(ends[0])) if ends[0] <= z <= ends[1]]
+    corners += [z for at in corners for z in (_steps(at, 1), _steps(at, -1)) if ends[0] <= z <= ends[1]]
 
     def line(gradient: np.ndarray, intercept: np.ndarray | None, z: float) -> Decimal:
         s = float(gradient[0])
@@ -253,16 +255,12 @@ def test_derivatives_are_slopes_of_the_values(name):
 _HALF = {"Log", "Sqrt", "Sqrt clipped", "Power 0.5", "Power 1.5", "Power -0.5"}
 
 
-CLOSE = 0.1
-"""Share of a curve's range by which a line may miss the closest one."""
-
-
 @pytest.mark.parametrize("name", MEASURED)
 def test_lines_are_about_as_close_as_any(name):
     """In the middle of an interval no line lies below the concave envelope, and the chosen one hardly above."""
     activation, rng = CURVES[name], np.random.default_rng(5)
     lower = rng.uniform(0.05 if name in _HALF or "Power -" in name or name == "Reciprocal" else -4.0, 4.0, 60)
-    upper = lower + rng.exponential(1.5, 60) + 0.01
+    upper = lower + np.minimum(rng.exponential(1.5, 60) + 0.01, 6.0)
     lines, middle = activation.lines(lower, upper), 0.5 * (lower + upper)
     share = np.linspace(0.0, 1.0, 81)
     values = activation.value(lower[:, None] + share * (upper - lower)[:, None])
@@ -279,8 +277,8 @@ def test_lines_are_about_as_close_as_any(name):
     over = lines.upper_slope * middle + lines.upper_intercept - envelope(values)
     under = -envelope(-values) - lines.lower_slope * middle - below
     if name != "Relu":  # whose lower line is for others to choose
-        assert np.all(under <= CLOSE * spread + 1e-9)
-    assert np.all(over <= CLOSE * spread + 1e-9)
+        assert np.all(under <= 0.005 * spread + 1e-9)
+    assert np.all(over <= 0.005 * spread + 1e-9)
 
 
 @pytest.mark.parametrize("name", ["Positive", "NotNegative", "Sign", "Floor", "Ceil", "Round"])
@@ -300,7 +298,7 @@ def test_lines_of_steps_are_those_of_the_envelope(name):
         assert np.all(slope * middle + intercept <= least + 0.02)
 
 
-@pytest.mark.parametrize("name", sorted(EXACT.keys() - {"Relu"}))  # whose chord the engine asks for without bounds
+@pytest.mark.parametrize("name", sorted(set(EXACT) - LINEAR))
 def test_where_nothing_is_known_nothing_is_claimed_and_nothing_is_a_nan(name):
     activation = CURVES[name]
     lower = np.array([-np.inf, -np.inf, 0.0, -1.0, -np.inf, 0.0, -1.0, 1e300, -1e300])
@@ -309,9 +307,8 @@ def test_where_nothing_is_known_nothing_is_claimed_and_nothing_is_a_nan(name):
     below = np.zeros(9) if lines.lower_intercept is None else lines.lower_intercept
     for array in (lines.lower_slope, below, lines.upper_slope, lines.upper_intercept, low, high):
         assert not np.isnan(array).any()
-    if name != "Identity":
-        assert np.all(lines.lower_slope[np.isinf(below)] == 0.0)
-        assert np.all(lines.upper_slope[np.isinf(lines.upper_intercept)] == 0.0)
+    assert np.all(lines.lower_slope[np.isinf(below)] == 0.0)
+    assert np.all(lines.upper_slope[np.isinf(lines.upper_intercept)] == 0.0)
     assert np.all(low <= high)
 
 

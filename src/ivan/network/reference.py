@@ -28,6 +28,8 @@ from ivan.network.linear import Array
 
 _SAFETY = 8.0
 _SAMPLES = 8
+_CURVE, _FLAT = 2.0, 0.5
+"""Errors of a runtime's curve, in units of its values and of 1: small values are often differences of larger ones."""
 
 AT_ONCE = 1 << 22
 """Values of all layers, of the points that are compared together."""
@@ -209,12 +211,18 @@ def rounding(network: Network, x: Array, unit: float, rng: np.random.Generator) 
     disturbed = {0: np.tile(exact[0], (_SAMPLES, 1))}
 
     def noisy(affine: Affine) -> Array:
-        size = unit * math.sqrt(_summands(affine) + 4) * np.tile(_magnitude(affine, exact), (_SAMPLES, 1))
+        magnitude = _magnitude(affine, exact)
+        # integers add up without rounding, and a step would magnify it
+        whole = (magnitude == np.rint(magnitude)) & (magnitude * unit < 1.0)
+        size = unit * math.sqrt(_summands(affine) + 4) * np.tile(np.where(whole, 0.0, magnitude), (_SAMPLES, 1))
         moved: Array = affine.evaluate(disturbed) + size * rng.choice([-1.0, 1.0], size.shape)
         return moved
 
     for k, layer in enumerate(network.layers, 1):
-        disturbed[k] = layer.activation.value(noisy(layer.affine))
+        values = layer.activation.value(noisy(layer.affine))
+        if not layer.activation.exact:
+            values = values + unit * (_CURVE * np.abs(values) + _FLAT) * rng.choice([-1.0, 1.0], values.shape)
+        disturbed[k] = values
     reach = np.abs(noisy(network.output).reshape(_SAMPLES, len(x), -1) - network.output.evaluate(exact))
     return np.asarray(_SAFETY * reach.max(axis=(0, 2))[:, None])
 

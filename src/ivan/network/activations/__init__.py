@@ -10,7 +10,7 @@ from ivan.network.activations.powers import Power, Reciprocal, Sqrt, Square
 from ivan.network.activations.product import Product
 from ivan.network.activations.relu import Relu
 from ivan.network.activations.sigmoidal import Arctan, Erf, Sigmoid, Softsign, Tanh
-from ivan.network.activations.steps import Ceil, Floor, NotNegative, Positive, Round, Sign, Zero
+from ivan.network.activations.steps import Ceil, Floor, NotNegative, Positive, Round, Sign, Truncate, Zero
 
 ACTIVATIONS: dict[str, Activation] = {
     a.name: a
@@ -45,6 +45,7 @@ ACTIVATIONS: dict[str, Activation] = {
         Floor(),
         Ceil(),
         Round(),
+        Truncate(),
         Zero(),
     )
 }
@@ -86,6 +87,7 @@ __all__ = [
     "Square",
     "Swish",
     "Tanh",
+    "Truncate",
     "Zero",
     "operands",
 ]

@@ -133,10 +133,6 @@ class Elu(Smooth):
         del upper
         return [(lower >= 0.0, 1.0)]
 
-    def cuts(self, lower: Array, upper: Array) -> Array:
-        """In the middle, where it is a curve."""
-        return np.where(self.linear(lower, upper), np.nan, super().cuts(lower, upper))
-
     def describe(self) -> Digestible:
         """With alpha."""
         return [self.name, self.alpha]

@@ -41,7 +41,7 @@ TINY = 1e-300
 """More than is lost where a number underflows."""
 
 _DERIVATIVE_ERROR = 2.0**-40
-_BISECTIONS = 24
+_BISECTIONS = 20
 _NARROW = 1e-6
 """Intervals of this relative width have chords that cancel; a tangent is as close."""
 
@@ -178,6 +178,10 @@ class Smooth(Curve):
         for straight, _ in self.straight(lower, upper):
             one = one | straight
         return one
+
+    def cuts(self, lower: Array, upper: Array) -> Array:
+        """In the middle, where it is not linear."""
+        return np.where(self.linear(lower, upper), np.nan, super().cuts(lower, upper))
 
     def _error(self, value: Array) -> Array:
         """How far a computed value may be off."""
@@ -325,17 +329,22 @@ Table = tuple[Any, Any]
 def inverse(function: Any, points: Array) -> Table:
     """A table of the inverse of a function that is monotone on some points: values, ascending, and the points."""
     values = function(points)
-    order = np.argsort(values, kind="stable")
-    return values[order], points[order]
+    _, apart = np.unique(np.round(values * 2.0**40), return_index=True)  # so that no secant is too steep
+    return values[apart], points[apart]
 
 
 def inverted(table: Table, function: Any, value: Array) -> Array:
-    """About where the function has the value: from the table, and two steps of Newton's method with its secants."""
+    """About where the function has the value: in which cell of the table, and two secant steps inside it.
+
+    An end of the table where the value is beyond all of its own.
+    """
     values, points = table
-    at = np.interp(value, values, points)
     cell = np.clip(np.searchsorted(values, value) - 1, 0, len(values) - 2)
-    rate = (points[cell + 1] - points[cell]) / (values[cell + 1] - values[cell])
+    near, far = points[cell], points[cell + 1]
+    low, high = np.minimum(near, far), np.maximum(near, far)
+    rate = (far - near) / (values[cell + 1] - values[cell])
+    at = near + np.clip(value - values[cell], 0.0, values[cell + 1] - values[cell]) * rate
     for _ in range(2):
-        at = at - (function(at) - value) * rate
+        at = np.clip(at - (function(at) - value) * rate, low, high)
     result: Array = at
     return result

@@ -48,6 +48,10 @@ class Steps(Curve):
         """
         raise NotImplementedError
 
+    def bends(self) -> tuple[tuple[float, float], ...]:
+        """What it jumps to where its jumps do not all lie on one line; what it jumps from is the same, mirrored."""
+        return ()
+
     def derivative(self, z: Array) -> Array:
         """None to follow; what stands in for it leads across."""
         return np.ones_like(z)
@@ -73,9 +77,13 @@ class Steps(Curve):
                 middle < begin, (onto - first) / (begin - lower), np.where(many & (middle < end), stairs, 0.0)
             )
             below = np.where(middle > end, (last - off) / (upper - end), np.where(many & (middle > begin), stairs, 0.0))
-            corners = [(lower, first), (upper, last)]
-            highest = self._needed(above, [*corners, (begin, onto), (end, last)], lower, upper)
-            lowest = self._needed(-below, [(z, -y) for z, y in (*corners, (begin, first), (end, off))], lower, upper)
+            over, under = [(lower, first), (upper, last), (begin, onto), (end, last)], [(begin, first), (end, off)]
+            for z, y in self.bends():
+                for at, height, points in ((z, y, over), (-z, -y, under)):
+                    inside = (lower <= at) & (at <= upper)
+                    points.append((np.where(inside, at, lower), np.where(inside, height, first)))
+            highest = self._needed(above, over, lower, upper)
+            lowest = self._needed(-below, [(z, -y) for z, y in (*over[:2], *under)], lower, upper)
             flat = (first == last) | ~(np.maximum(-lower, upper) < _FAR)
             rising = ~flat & np.isfinite(above) & (above * middle + highest < last)
             falling = ~flat & np.isfinite(below) & (below * middle - lowest > first)
@@ -115,8 +123,7 @@ class Steps(Curve):
 
 def _bump(z: Array) -> Array:
     """1 at 0, less further away: what an attack follows."""
-    result: Array = 1.0 / (1.0 + np.abs(z)) ** 2
-    return result
+    return np.asarray(1.0 / (1.0 + np.abs(z)) ** 2)
 
 
 class Positive(Steps):
@@ -220,6 +227,26 @@ class Round(_Staircase):
         return np.asarray(np.rint(z) + 0.0)
 
 
+class Truncate(_Staircase):
+    """act(z) = z without its fraction: towards 0."""
+
+    name = "Truncate"
+
+    def value(self, z: Array) -> Array:
+        """trunc(z), without negative zeros."""
+        return np.asarray(np.trunc(z) + 0.0)
+
+    def jumps(self, lower: Array, upper: Array, first: Array, last: Array) -> tuple[Array, Array, Array, Array]:
+        """Left of 0 at the value that is left, right of it at the one that is reached; none at 0."""
+        begin = np.where(first < 0.0, first, first + 1.0)
+        end = np.where(last > 0.0, last, last - 1.0)
+        return begin, end, first + 1.0, last - 1.0
+
+    def bends(self) -> tuple[tuple[float, float], ...]:
+        """Where the jumps on one side of 0 end, and those on the other begin."""
+        return (-1.0, 0.0), (1.0, 1.0)
+
+
 class Zero(Curve):
     """act(z) = 1 where z = 0, else 0: whether two numbers are equal, of their difference."""
 
@@ -228,12 +255,11 @@ class Zero(Curve):
 
     def value(self, z: Array) -> Array:
         """Whether z = 0."""
-        return np.asarray((z == 0.0).astype(np.float64))
+        return np.asarray(z == 0.0, np.float64)
 
     def derivative(self, z: Array) -> Array:
         """Towards 0."""
-        result: Array = -np.sign(z) * _bump(z)
-        return result
+        return np.asarray(-np.sign(z) * _bump(z))
 
     def interval(self, lower: Array, upper: Array) -> tuple[Array, Array]:
         """1 is reached where 0 is inside; 0 anywhere but at 0."""

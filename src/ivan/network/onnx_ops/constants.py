@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from ivan.network.onnx_ops.node import Node, fold
+from ivan.network.onnx_ops.node import Node
 from ivan.network.onnx_ops.values import Tensor, Value, check_size
 
 
@@ -60,13 +59,6 @@ def range_(node: Node, start: Value, limit: Value, delta: Value, *, stash_type: 
     return np.asarray(first + np.arange(*check_size([count])).astype(first.dtype) * step)
 
 
-def cast_constant(node: Node, x: Tensor, dtype: np.dtype[Any]) -> Tensor:
-    """A constant in another type."""
-    if dtype.kind not in "fiub":  # float8, int4 and their like round and saturate by rules of their own
-        raise node.unsupported(f"to {dtype}")
-    return fold(lambda t: t.astype(dtype), x)
-
-
 def identity(node: Node, x: Value) -> Value:
     """Identity."""
     return x
@@ -80,49 +72,3 @@ def dropout(
     if training is not None and node.constant(training, "training mode").any():
         raise node.unsupported("in training mode")
     return x
-
-
-def sqrt(node: Node, x: Value) -> Value:
-    """Sqrt of a constant."""
-    return fold(np.sqrt, node.constant(x, "operand"))
-
-
-def reciprocal(node: Node, x: Value) -> Value:
-    """Reciprocal of a constant."""
-    return fold(np.reciprocal, node.constant(x, "operand"))
-
-
-def pow_(node: Node, x: Value, exponent: Value) -> Value:
-    """Pow of constants."""
-    base = node.constant(x, "base")
-    return fold(np.power, base, node.constant(exponent, "exponent")).astype(base.dtype)
-
-
-def floor(node: Node, x: Value) -> Value:
-    """Floor of a constant."""
-    return fold(np.floor, node.constant(x, "operand"))
-
-
-def ceil(node: Node, x: Value) -> Value:
-    """Ceil of a constant."""
-    return fold(np.ceil, node.constant(x, "operand"))
-
-
-def equal(node: Node, a: Value, b: Value) -> Value:
-    """Equal, of constants."""
-    return fold(np.equal, node.constant(a, "operand"), node.constant(b, "operand"))
-
-
-def greater(node: Node, a: Value, b: Value) -> Value:
-    """Greater, of constants."""
-    return fold(np.greater, node.constant(a, "operand"), node.constant(b, "operand"))
-
-
-def less(node: Node, a: Value, b: Value) -> Value:
-    """Less, of constants."""
-    return fold(np.less, node.constant(a, "operand"), node.constant(b, "operand"))
-
-
-def not_(node: Node, x: Value) -> Value:
-    """Not, of a constant."""
-    return fold(np.logical_not, node.constant(x, "operand"))

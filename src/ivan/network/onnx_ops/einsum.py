@@ -1,4 +1,4 @@
-"""Einsum, of which one operand depends on the input: a product with a stack of constant matrices."""
+"""Einsum: of one operand that depends on the input, a product with a stack of constant matrices."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ import numpy as np
 
 from ivan.network.onnx_ops.linear import averaged, product
 from ivan.network.onnx_ops.node import Node, fold
+from ivan.network.onnx_ops.products import times
 from ivan.network.onnx_ops.shape import reshaped
-from ivan.network.onnx_ops.values import Expression, Tensor, Value, broadcast, check_size, rearrange
+from ivan.network.onnx_ops.values import Expression, Tensor, Value, broadcast, check_size, lift, rearrange
 
 
 def einsum(node: Node, *values: Value, equation: str) -> Value:
     """Einsum."""
     variables = [k for k, value in enumerate(values) if isinstance(value, Expression)]
-    if len(variables) > 1:
-        raise node.unsupported(f"of {len(variables)} variable tensors")
     inputs, output = _labels(equation, [value.ndim for value in values])
     sizes = _sizes(inputs, values)
     check_size([sizes[label] for label in output])
     if not variables:
         arrays = [value for value in values if not isinstance(value, Expression)]
         return fold(lambda *t: np.einsum(",".join(inputs) + "->" + output, *t), *arrays)
+    if len(variables) > 1:
+        return _expanded(node, values, inputs, output, sizes)
     (place,) = variables
     variable = values[place]
     assert isinstance(variable, Expression)
@@ -38,6 +39,32 @@ def einsum(node: Node, *values: Value, equation: str) -> Value:
     factor = fold(lambda *t: np.einsum(",".join(inputs[k] for k in others) + "->" + constant_labels, *t), *arrays)
     factor = _widened(factor, constant_labels, sizes)
     return _times(node, factor, constant_labels, x, labels, output, sizes)
+
+
+def _expanded(node: Node, values: tuple[Value, ...], inputs: list[str], output: str, sizes: dict[str, int]) -> Value:
+    """Of several variable tensors: the products of all entries that meet, operand by operand, and their sums."""
+    total: Value | None = None
+    known = ""
+    for k, (value, given) in enumerate(zip(values, inputs, strict=True)):
+        later = "".join(inputs[k + 1 :]) + output
+        x, labels = _once(lift(value), given, sizes)
+        x, labels = _summed(x, labels, known + later)
+        if total is None:
+            total, known = x, labels
+            continue
+        both = known + "".join(label for label in labels if label not in known)
+        check_size([sizes[label] for label in both])
+        total = times(node, _spread(total, known, both), _spread(x, labels, both))
+        total, known = _summed(lift(total), both, later)
+    assert total is not None
+    return _ordered(total, known, output)
+
+
+def _spread(x: Value, labels: str, wanted: str) -> Value:
+    """The tensor with dimensions of one for labels that it has not."""
+    ordered = _ordered(x, labels, "".join(label for label in wanted if label in labels))
+    place = tuple(k for k, label in enumerate(wanted) if label not in labels)
+    return rearrange(ordered, lambda t: np.expand_dims(t, place))
 
 
 def _labels(equation: str, ranks: list[int]) -> tuple[list[str], str]:

@@ -1,4 +1,4 @@
-"""Operators that are only read on constants: logic, bits, comparisons, positions."""
+"""Operators that are only read on constants: bits, positions."""
 
 from __future__ import annotations
 
@@ -30,15 +30,10 @@ def _folded(function: Callable[..., Any], kinds: str, count: int = 2) -> Operato
     return unary if count == 1 else binary
 
 
-and_ = _folded(np.logical_and, "b")
-or_ = _folded(np.logical_or, "b")
-xor = _folded(np.logical_xor, "b")
 bitwise_and = _folded(np.bitwise_and, "iu")
 bitwise_or = _folded(np.bitwise_or, "iu")
 bitwise_xor = _folded(np.bitwise_xor, "iu")
 bitwise_not = _folded(np.invert, "iu", 1)
-greater_or_equal = _folded(np.greater_equal, "fiu")
-less_or_equal = _folded(np.less_equal, "fiu")
 is_nan = _folded(np.isnan, "f", 1)
 
 

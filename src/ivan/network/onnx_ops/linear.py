@@ -1,4 +1,4 @@
-"""Matrix products with a constant, and reductions."""
+"""Matrix products, and reductions."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _times(x: Value, factor: float) -> Value:
 
 
 def matmul(node: Node, a: Value, b: Value) -> Value:
-    """MatMul, of which one operand is constant; any number of dimensions."""
+    """MatMul, of any number of dimensions."""
     row, column = a.ndim == 1, b.ndim == 1
     result = product(
         node,
@@ -75,7 +75,7 @@ def product(node: Node, a: Value, b: Value) -> Value:
         raise ValueError(f"shapes {list(a.shape)} and {list(b.shape)} do not match")
     if isinstance(a, Expression):
         if isinstance(b, Expression):
-            return _of_variables(node, a, b)
+            return _pairs(node, a, b)
         if math.prod(b.shape[:-2]) == 1:
             batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
             linear = Dense(b.reshape(k, n).T, before=a.size // k)
@@ -90,16 +90,13 @@ def product(node: Node, a: Value, b: Value) -> Value:
     return fold(_folded, a, b)
 
 
-def _of_variables(node: Node, a: Expression, b: Expression) -> Expression:
-    """Of two variable tensors: the products of all pairs, summed up."""
-    (m, k), n = a.shape[-2:], b.shape[-1]
-    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    shape = check_size((*batch, m, k, n))
-    first = rearrange(node.named(a), lambda t: np.broadcast_to(t[..., :, :, None], shape))
-    second = rearrange(node.named(b), lambda t: np.broadcast_to(t[..., None, :, :], shape))
-    total = averaged(node.combine(first, second, Product()), [len(shape) - 2], False, False)
-    assert isinstance(total, Expression)
-    return total
+def _pairs(node: Node, a: Expression, b: Expression) -> Value:
+    """A b of two variable tensors: the products of all entries that meet, as a layer, and their sums."""
+    stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    shape = check_size((*stack, a.shape[-2], b.shape[-1], a.shape[-1]))
+    left = rearrange(node.named(a), lambda t: np.broadcast_to(t[..., :, None, :], shape))
+    right = rearrange(node.named(b), lambda t: np.broadcast_to(np.swapaxes(t, -1, -2)[..., None, :, :], shape))
+    return averaged(node.combine(left, right, Product()), [len(shape) - 1], keep=False, mean=False)
 
 
 def _swapped(x: Expression) -> Expression:

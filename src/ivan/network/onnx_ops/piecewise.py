@@ -74,6 +74,9 @@ def clip(
     max: float | None = None,  # noqa: A002
 ) -> Value:
     """Clip: lo + relu(x - lo) - relu(x - hi); the limits are attributes before opset 11 and inputs since."""
+    if isinstance(min_input, Expression) or isinstance(max_input, Expression):
+        above = x if min_input is None else max_(node, x, min_input)
+        return above if max_input is None else min_(node, above, max_input)
     low, high = _limit(node, min, min_input, -np.inf), _limit(node, max, max_input, np.inf)
     if not isinstance(x, Expression):
         return fold(lambda t: np.minimum(np.maximum(t, low), high).astype(t.dtype), x)

@@ -1,106 +1,165 @@
-"""Steps: rounding, comparisons of what depends on the input, and truth values, which are 0 and 1."""
+"""Comparisons, logic on their results, rounding, and choices that depend on the input.
+
+A truth value is 0 or 1. On these numbers And, Or and Xor are exact in ReLU: relu(a + b - 1), 1 - relu(1 - a - b),
+|a - b|; and so is a choice between constants.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ivan.network.activations import (
-    Activation,
-    Ceil,
-    Floor,
-    NotNegative,
-    Positive,
-    Product,
-    Round,
-    Sign,
-    Zero,
-)
-from ivan.network.onnx_ops import constants, elementwise, folding
-from ivan.network.onnx_ops.node import Node, fold
-from ivan.network.onnx_ops.values import Expression, Value, broadcast, common_shape, lift
+from ivan.network.activations import Activation, Ceil, Floor, NotNegative, Positive, Round, Sign, Truncate, Zero
+from ivan.network.element_types import FLOATS, INTEGERS, integer_range
+from ivan.network.linear import Selection
+from ivan.network.onnx_ops.curves import activated
+from ivan.network.onnx_ops.node import Node, Operator, fold
+from ivan.network.onnx_ops.products import times
+from ivan.network.onnx_ops.values import Expression, Tensor, Value, broadcast, common_shape, lift
 
 _BOOL = np.dtype(bool)
-_ONE = np.ones(())
 
 
-def floor(node: Node, x: Value) -> Value:
-    """Floor."""
-    return node.activate(x, Floor()) if isinstance(x, Expression) else constants.floor(node, x)
+def _truth(x: Expression) -> Expression:
+    return Expression(x.affine, x.shape, _BOOL)
 
 
-def ceil(node: Node, x: Value) -> Value:
-    """Ceil."""
-    return node.activate(x, Ceil()) if isinstance(x, Expression) else constants.ceil(node, x)
+def _comparison(function: Callable[..., Any], activation: Activation, swapped: bool) -> Operator:
+    """A comparison: an activation of the first operand less the second, or the other way round."""
+
+    def operator(node: Node, a: Value, b: Value) -> Value:
+        if not isinstance(a, Expression) and not isinstance(b, Expression):
+            return fold(function, a, b)
+        shape = common_shape(a, b)
+        first, second = (b, a) if swapped else (a, b)
+        return _truth(node.activate(lift(broadcast(first, shape)).minus(second), activation))
+
+    return operator
 
 
-def round_(node: Node, x: Value) -> Value:
-    """Round, halves to the even number."""
-    return node.activate(x, Round()) if isinstance(x, Expression) else fold(np.rint, x)
+greater = _comparison(np.greater, Positive(), swapped=False)
+greater_or_equal = _comparison(np.greater_equal, NotNegative(), swapped=False)
+less = _comparison(np.less, Positive(), swapped=True)
+less_or_equal = _comparison(np.less_equal, NotNegative(), swapped=True)
+equal = _comparison(np.equal, Zero(), swapped=False)
+
+
+def _logic(function: Callable[..., Any], lowered: Callable[[Node, Expression, Value], Expression]) -> Operator:
+    def operator(node: Node, a: Value, b: Value) -> Value:
+        for value in (a, b):
+            if value.dtype.kind != "b":
+                raise ValueError(f"an operand of type {value.dtype}")
+        if not isinstance(a, Expression) and not isinstance(b, Expression):
+            return fold(function, a, b)
+        shape = common_shape(a, b)
+        first, second = (a, b) if isinstance(a, Expression) else (lift(b), a)
+        numbers = second if isinstance(second, Expression) else second.astype(np.float64)
+        return _truth(lowered(node, broadcast(first, shape), numbers))
+
+    return operator
+
+
+def _and(node: Node, a: Expression, b: Value) -> Expression:
+    return node.relu(a.plus(b).minus(np.ones(())))
+
+
+def _or(node: Node, a: Expression, b: Value) -> Expression:
+    return negation(node.relu(negation(a).minus(b)))
+
+
+def _xor(node: Node, a: Expression, b: Value) -> Expression:
+    difference = node.named(a.minus(b))
+    return node.relu(difference).scaled(2.0).minus(difference)
+
+
+and_ = _logic(np.logical_and, _and)
+or_ = _logic(np.logical_or, _or)
+xor = _logic(np.logical_xor, _xor)
+
+
+def negation(x: Expression) -> Expression:
+    """1 - x."""
+    return x.scaled(-1.0).plus(np.ones(()))
+
+
+def not_(node: Node, x: Value) -> Value:
+    """Not."""
+    return negation(x) if isinstance(x, Expression) else fold(np.logical_not, x)
+
+
+def where(node: Node, condition: Value, a: Value, b: Value) -> Value:
+    """Where: c a + (1 - c) b for constants, b + c (a - b) where they depend on the input."""
+    shape = common_shape(condition, a, b)
+    if not isinstance(condition, Expression):
+        return _chosen(np.broadcast_to(condition.astype(bool), shape), a, b)
+    c, dtype = broadcast(condition, shape), a.dtype
+    if not isinstance(a, Expression) and not isinstance(b, Expression):
+        result = c.scaled(a).plus(negation(c).scaled(b))
+    else:
+        first, second = lift(broadcast(a, shape)), lift(broadcast(b, shape))
+        second = node.named(second) if second.affine.terms else second
+        result = lift(times(node, c, first.minus(second))).plus(second)
+    return Expression(result.affine, shape, dtype)
+
+
+def _chosen(chosen: Tensor, a: Value, b: Value) -> Value:
+    if not isinstance(a, Expression) and not isinstance(b, Expression):
+        return np.where(chosen, a, b)
+    return _masked(a, chosen).plus(_masked(b, ~chosen))
+
+
+def _masked(value: Value, mask: Tensor) -> Expression:
+    """The value where the mask is true, zero elsewhere."""
+    if not isinstance(value, Expression):
+        return lift(np.where(mask, value, np.zeros((), value.dtype)))
+    index = np.where(mask, np.arange(mask.size).reshape(mask.shape), -1)
+    return broadcast(value, mask.shape).then(Selection(index.ravel(), mask.size), mask.shape)
 
 
 def sign(node: Node, x: Value) -> Value:
     """Sign."""
-    return node.activate(x, Sign()) if isinstance(x, Expression) else fold(np.sign, x)
+    return activated(node, x, Sign())
 
 
-def greater(node: Node, a: Value, b: Value) -> Value:
-    """Greater."""
-    return _compared(node, a, b, Positive()) if _variable(a, b) else constants.greater(node, a, b)
+def floor(node: Node, x: Value) -> Value:
+    """Floor."""
+    return activated(node, x, Floor())
 
 
-def less(node: Node, a: Value, b: Value) -> Value:
-    """Less."""
-    return _compared(node, b, a, Positive()) if _variable(a, b) else constants.less(node, a, b)
+def ceil(node: Node, x: Value) -> Value:
+    """Ceil."""
+    return activated(node, x, Ceil())
 
 
-def greater_or_equal(node: Node, a: Value, b: Value) -> Value:
-    """GreaterOrEqual."""
-    return _compared(node, a, b, NotNegative()) if _variable(a, b) else folding.greater_or_equal(node, a, b)
+def round_(node: Node, x: Value) -> Value:
+    """Round, half to even."""
+    return activated(node, x, Round())
 
 
-def less_or_equal(node: Node, a: Value, b: Value) -> Value:
-    """LessOrEqual."""
-    return _compared(node, b, a, NotNegative()) if _variable(a, b) else folding.less_or_equal(node, a, b)
+def thresholded_relu(node: Node, x: Value, *, alpha: float = 1.0) -> Value:
+    """ThresholdedRelu: relu(x - alpha) + alpha where x > alpha."""
+    return _beyond(node, lift(x), alpha, alpha)
 
 
-def equal(node: Node, a: Value, b: Value) -> Value:
-    """Equal."""
-    return _compared(node, a, b, Zero()) if _variable(a, b) else constants.equal(node, a, b)
+def shrink(node: Node, x: Value, *, bias: float = 0.0, lambd: float = 0.5) -> Value:
+    """Shrink: x - bias above lambd, x + bias below -lambd, 0 between."""
+    if lambd < 0.0:
+        raise node.unsupported("with a negative lambd")
+    right, left = lift(x), lift(x).scaled(-1.0)
+    return _beyond(node, right, lambd, lambd - bias).minus(_beyond(node, left, lambd, lambd - bias))
 
 
-def not_(node: Node, x: Value) -> Value:
-    """Not: 1 - x."""
-    if not isinstance(x, Expression):
-        return constants.not_(node, x)
-    return _truth(x.scaled(-1.0).plus(_ONE))
-
-
-def and_(node: Node, a: Value, b: Value) -> Value:
-    """And: relu(a + b - 1)."""
-    if not _variable(a, b):
-        return _constant(folding.and_(node, a, b))
-    return _truth(node.relu(_sum(a, b).minus(_ONE)))
-
-
-def or_(node: Node, a: Value, b: Value) -> Value:
-    """Or: 1 - relu(1 - a - b)."""
-    if not _variable(a, b):
-        return _constant(folding.or_(node, a, b))
-    return _truth(node.relu(_sum(a, b).scaled(-1.0).plus(_ONE)).scaled(-1.0).plus(_ONE))
-
-
-def xor(node: Node, a: Value, b: Value) -> Value:
-    """Xor: a + b - 2 relu(a + b - 1)."""
-    if not _variable(a, b):
-        return _constant(folding.xor(node, a, b))
-    total = node.named(_sum(a, b))
-    return _truth(total.minus(node.relu(total.minus(_ONE)).scaled(2.0)))
+def _beyond(node: Node, x: Expression, threshold: float, jump: float) -> Expression:
+    """Zero up to a threshold, a jump there, and rising with the operand beyond."""
+    above = x.minus(np.asarray(threshold))
+    rising = node.relu(above)
+    return rising.plus(node.activate(above, Positive()).scaled(jump)) if jump else rising
 
 
 def cast(node: Node, x: Value, *, to: int, saturate: int = 1, round_mode: str = "up") -> Value:
-    """Cast: between floats as if they were exact, to integers towards 0, to truth values."""
+    """Cast."""
     from onnx.helper import tensor_dtype_to_np_dtype
 
     return _cast(node, x, np.dtype(tensor_dtype_to_np_dtype(to)))
@@ -112,75 +171,23 @@ def cast_like(node: Node, x: Value, like: Value, *, saturate: int = 1, round_mod
 
 
 def _cast(node: Node, x: Value, dtype: np.dtype[Any]) -> Value:
+    """To floats as it is, to integers towards zero, to truth whether it is not zero."""
     if not isinstance(x, Expression):
-        return constants.cast_constant(node, x, dtype)
-    if dtype == _BOOL:
-        return truth(node, x)
-    if dtype in (np.int32, np.int64) and x.dtype.kind in "fb":
-        return truncated(node, x, dtype)
-    if dtype not in (np.float32, np.float64):
-        raise node.unsupported(f"of a variable tensor to {dtype}")
-    return Expression(x.affine, x.shape, dtype)
-
-
-def where(node: Node, condition: Value, a: Value, b: Value) -> Value:
-    """Where; by a condition c that depends on the input, b + c (a - b)."""
-    if not isinstance(condition, Expression):
-        return elementwise.where(node, condition, a, b)
-    shape = common_shape(condition, a, b)
-    chosen = broadcast(condition, shape)
-    dtype = a.dtype
-    if not _variable(a, b):
-        # a - b would round: c a + (1 - c) b does not
-        left, right = (np.asarray(value, np.float64) for value in (a, b))
-        found = chosen.scaled(left).plus(chosen.scaled(-1.0).plus(_ONE).scaled(right))
-        return Expression(found.affine, shape, dtype)
-    other = broadcast(node.named(lift(b)), shape)
-    apart_ = lift(broadcast(a, shape)).minus(other)
-    found = node.combine(node.named(chosen), node.named(apart_), Product()).plus(other)
-    return Expression(found.affine, shape, dtype)
-
-
-def truth(node: Node, x: Expression) -> Expression:
-    """A number as a truth value: whether it is not 0."""
-    return x if x.dtype == _BOOL else _truth(node.activate(x, Zero()).scaled(-1.0).plus(_ONE))
-
-
-def truncated(node: Node, x: Expression, dtype: np.dtype[Any]) -> Expression:
-    """A floating-point number as an integer, towards 0: floor(relu(x)) - floor(relu(-x))."""
-    if x.dtype.kind != "f":
+        if dtype.kind not in "fiub":  # float8, int4 and their like round and saturate by rules of their own
+            raise node.unsupported(f"to {dtype}")
+        return fold(lambda t: t.astype(dtype), x)
+    source = x.dtype
+    if dtype.name in FLOATS or source == dtype:
         return Expression(x.affine, x.shape, dtype)
-    named = node.named(x)
-    up, down = (node.activate(node.relu(side), Floor()) for side in (named, named.scaled(-1.0)))
-    found = up.minus(down)
-    return Expression(found.affine, found.shape, dtype)
-
-
-def _variable(*values: Value) -> bool:
-    return any(isinstance(value, Expression) for value in values)
-
-
-def _compared(node: Node, a: Value, b: Value, activation: Activation) -> Expression:
-    """What a step makes of a - b, as a truth value."""
-    shape = common_shape(a, b)
-    apart = lift(broadcast(a, shape)).minus(broadcast(b, shape))
-    return _truth(node.activate(apart, activation))
-
-
-def _sum(a: Value, b: Value) -> Expression:
-    """A + b of truth values, as numbers."""
-
-    def number(x: Value) -> Value:
-        return x if isinstance(x, Expression) else x.astype(np.float64)
-
-    total = elementwise.plus(number(a), number(b))
-    assert isinstance(total, Expression)
-    return total
-
-
-def _constant(value: Value) -> Value:
-    return value
-
-
-def _truth(x: Expression) -> Expression:
-    return Expression(x.affine, x.shape, _BOOL)
+    if dtype.name not in INTEGERS:
+        raise node.unsupported(f"of a variable tensor to {dtype}")
+    if dtype == _BOOL:
+        return _truth(negation(node.activate(x, Zero())))
+    if source.kind == "f":
+        if dtype.name not in ("int32", "int64"):  # a narrow type wraps around what does not fit
+            raise node.unsupported(f"of a variable tensor from {source} to {dtype}")
+        return Expression(node.activate(x, Truncate()).affine, x.shape, dtype)
+    (least, most), (low, high) = integer_range(source.name), integer_range(dtype.name)
+    if not (low <= least and most <= high) and {source.name, dtype.name} != {"int32", "int64"}:
+        raise node.unsupported(f"of a variable tensor from {source} to {dtype}")
+    return Expression(x.affine, x.shape, dtype)

@@ -1,0 +1,94 @@
+"""Softmax and its relatives, from differences of their operands, so that nothing overflows.
+
+    softmax_i = 1 / (1 + sum over j != i of exp(x_j - x_i))
+
+The denominator is at least 1. Of two entries it is the logistic function of their difference.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from ivan.network.activations import Exp, Log, Reciprocal, Sigmoid, Softplus
+from ivan.network.onnx_ops.linear import averaged
+from ivan.network.onnx_ops.node import Node
+from ivan.network.onnx_ops.values import Expression, Value, check_size, lift, normal_axis, rearrange
+
+
+def softmax(node: Node, x: Value, *, axis: int | None = None) -> Value:
+    """Softmax; along one axis since opset 13, over all axes from one on before."""
+    return _along(node, lift(x), axis, _softmax)
+
+
+def log_softmax(node: Node, x: Value, *, axis: int | None = None) -> Value:
+    """LogSoftmax: -log(1 + sum over j != i of exp(x_j - x_i))."""
+    return _along(node, lift(x), axis, _log_softmax)
+
+
+def log_sum_exp(node: Node, x: Expression) -> Expression:
+    """Of the rows of (m, n): x_0 + log(1 + sum over j > 0 of exp(x_j - x_0)), (m, 1)."""
+    named = node.named(x)
+    first = rearrange(named, lambda t: t[:, :1])
+    if x.shape[1] == 1:
+        return first
+    rest = rearrange(named, lambda t: t[:, 1:])
+    apart = rest.minus(rearrange(named, lambda t: np.repeat(t[:, :1], t.shape[1] - 1, axis=1)))
+    if x.shape[1] == 2:
+        return first.plus(node.activate(apart, Softplus()))
+    return first.plus(node.activate(_one_and_all(node, apart), Log()))
+
+
+def _along(node: Node, x: Expression, axis: int | None, rows: Callable[[Node, Expression], Expression]) -> Expression:
+    """A function of the rows of a matrix, along an axis."""
+    along = normal_axis((1 if node.opset < 13 else -1) if axis is None else axis, x.ndim)
+    if node.opset < 13:
+        count = math.prod(x.shape[:along])
+        flat = rearrange(x, lambda t: t.reshape(count, -1))
+        return rearrange(rows(node, flat), lambda t: t.reshape(x.shape))
+    last = rearrange(x, lambda t: np.moveaxis(t, along, -1))
+    flat = rearrange(last, lambda t: t.reshape(-1, x.shape[along]))
+    return rearrange(rows(node, flat), lambda t: np.moveaxis(t.reshape(last.shape), -1, along))
+
+
+def _softmax(node: Node, x: Expression) -> Expression:
+    if x.shape[1] == 1:
+        return x.scaled(0.0).plus(np.ones(()))
+    if x.shape[1] == 2:
+        return node.activate(_lead(node, x), Sigmoid())
+    return node.activate(_denominators(node, x), Reciprocal())
+
+
+def _log_softmax(node: Node, x: Expression) -> Expression:
+    if x.shape[1] == 1:
+        return x.scaled(0.0)
+    if x.shape[1] == 2:
+        return node.activate(_lead(node, x).scaled(-1.0), Softplus()).scaled(-1.0)
+    return node.activate(_denominators(node, x), Log()).scaled(-1.0)
+
+
+def _lead(node: Node, x: Expression) -> Expression:
+    """Of two entries: each less the other."""
+    named = node.named(x)
+    return named.minus(rearrange(named, lambda t: t[:, ::-1]))
+
+
+def _denominators(node: Node, x: Expression) -> Expression:
+    """1 + sum over j != i of exp(x_j - x_i): (m, n) -> (m, n)."""
+    m, n = x.shape
+    check_size((m, n, n - 1))
+    named = node.named(x)
+    others = np.array([[j for j in range(n) if j != i] for i in range(n)])
+    apart = rearrange(named, lambda t: t[:, others]).minus(
+        rearrange(named, lambda t: np.repeat(t[:, :, None], n - 1, axis=2))
+    )
+    return rearrange(_one_and_all(node, apart), lambda t: t.reshape(m, n))
+
+
+def _one_and_all(node: Node, x: Expression) -> Expression:
+    """1 + the sum of exp along the last axis, which stays with length one."""
+    total = averaged(node.activate(x, Exp()), [x.ndim - 1], keep=True, mean=False)
+    assert isinstance(total, Expression)
+    return total.plus(np.ones(()))
