@@ -60,21 +60,18 @@ def arithmetic(query: Query) -> float:
     return max((ROUNDOFF.get(tensor.element.lower(), 0.0) for tensor in tensors), default=0.0)
 
 
-def _check_exact(query: Query, parts: Sequence[Part]) -> None:
-    """Refuses declared floats of networks whose rounding depends on how a runtime computes them.
-
-    Sums are bounded in whatever order; but a softmax, say, is computed by other steps than those it is verified by, and
-    nobody promises how close a runtime's exp is.
+def _check_rounding(query: Query, parts: Sequence[Part]) -> None:
+    """Refuses declared floats of networks with operators that a runtime may compute in ways nothing is known about.
 
     Raises:
-        InputError: some activation is neither piecewise linear nor a step.
+        InputError: there is one.
     """
     for part in parts:
-        curved = sorted({layer.activation.name for layer in part.network.layers if not layer.activation.exact})
-        if curved:
+        unknown = [layer.name for layer in part.network.layers if not layer.rounding.known]
+        if unknown:
             raise InputError(
                 f"{query.path}: tensors are declared as floats, and how {part.network.name} rounds in "
-                f"{', '.join(curved)} is not analysed",
+                f"{', '.join(unknown)} is not analysed",
                 hint=f"declare them {REAL}: then the question is about exact arithmetic, and a counterexample still "
                 "has to hold in the model's own",
             )
@@ -107,7 +104,7 @@ def arranged(query: Query, parts: Sequence[Part]) -> tuple[Network, Index]:
         The network, and (query.inputs,) which of its inputs every input of the query is.
     """
     if arithmetic(query):
-        _check_exact(query, parts)
+        _check_rounding(query, parts)
     place = distinct_inputs(query)
     moved = [Part(part.network, place[part.inputs], part.outputs) for part in parts]
     first = moved[0]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ivan.network.activations import Lines
 from ivan.network.affine import Affine
-from ivan.network.layers import Layer, Network
+from ivan.network.layers import Network
 from ivan.network.linear import LinearMap
 from ivan.network.linear.locality import places, restricted, widened
 
@@ -76,7 +76,7 @@ class Cone:
             return Affine(len(some), terms, ((None, whole.constant[some]),))
 
         layers = tuple(
-            Layer(fitted(layer.affine, network.operands(j, units[j]), parts.get(j, {})), layer.activation, layer.name)
+            replace(layer, affine=fitted(layer.affine, network.operands(j, units[j]), parts.get(j, {})))
             for j, layer in enumerate(network.layers[:k], 1)
         )
         small = replace(network, layers=layers, input_shape=(len(units[0]),), output=Affine(0))

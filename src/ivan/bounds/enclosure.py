@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,20 +21,14 @@ from ivan.bounds.interval import affine_interval
 from ivan.bounds.rigorous import LARGEST, UNIT, gamma, magnitude
 from ivan.deadline import NEVER, Deadline
 from ivan.network.activations import Activation, Choice, Lines
+from ivan.network.activations.rounding import EXACT
 from ivan.network.affine import Affine
-from ivan.network.layers import Network
+from ivan.network.layers import Layer, Network
 
 Array = NDArray[np.float64]
 
-CURVES = 64.0
-"""Units in the last place by which a deployed curve may be off; runtimes approximate exp and its kin, none of them
-promises how well."""
-
 MIXED = 16.0 * UNIT
 """What computing a mixture of two planes loses, as a share of their parts."""
-
-UNDERFLOWN = 2.0**-126
-"""And what is lost where a runtime flushes subnormal float32 to zero."""
 
 
 @dataclass
@@ -78,12 +73,12 @@ class Enclosure:
         They also absorb what is lost where a mixture of them is computed.
         """
         if k not in self._choices:
-            activation, (low, high) = self.network.layers[k].activation, self.intervals[k]
+            layer, (low, high) = self.network.layers[k], self.intervals[k]
             with np.errstate(over="ignore", invalid="ignore"):
-                choice = activation.choice(low, high)
+                choice = layer.activation.choice(low, high)
                 error = MIXED * _size(choice, np.maximum(np.abs(low), np.abs(high)))
-                if self.network.arithmetic and not activation.exact:
-                    error += _uncertainty(activation.interval(low, high), self.network.arithmetic)
+                if self.network.arithmetic:
+                    error += _uncertainty(layer, low, high, self.network.arithmetic)
             error = np.where(np.isnan(error), np.inf, error)
             first, second = (inflated(lines.apart(error)) for lines in (choice.first, choice.second))
             self._choices[k] = replace(choice, first=first, second=second)
@@ -159,7 +154,7 @@ def walk(network: Network, domains: Domains, tighten: Tighten | None, deadline: 
         if domains.known is not None:
             low, high = np.maximum(low, domains.known[k][0]), np.minimum(high, domains.known[k][1])
         result.rounding.append(rounding)
-        low, high = _copied(result, layer.affine, low, high)
+        low, high = _agreed(layer.affine, *_copied(result, layer.affine, low, high))
         if tighten is not None:
             low, high = tighten(result, layer.affine, k, low, high)
         crossed = np.any(low > high, axis=1)
@@ -180,7 +175,7 @@ def from_known(network: Network, domains: Domains) -> Enclosure:
     result.reach.append(magnitude(domains.lower, domains.upper))
     values = [(domains.lower, domains.upper)]
     for k, layer in enumerate(network.layers):
-        low, high = _copied(result, layer.affine, *domains.known[k])
+        low, high = _agreed(layer.affine, *_copied(result, layer.affine, *domains.known[k]))
         crossed = np.any(low > high, axis=1)
         if crossed.any():
             result.empty |= crossed
@@ -203,6 +198,23 @@ def _copied(result: Enclosure, affine: Affine, low: Array, high: Array) -> tuple
     return low, high
 
 
+def _agreed(affine: Affine, low: Array, high: Array) -> tuple[Array, Array]:
+    """The bounds intersected among numbers that are the same."""
+    if affine.repeats is None:
+        return low, high
+    which = affine.repeats[1]
+    least, most = _gathered(np.maximum, low, affine.repeats), _gathered(np.minimum, high, affine.repeats)
+    return least[:, which], most[:, which]
+
+
+def _gathered(function: np.ufunc, table: NDArray[Any], repeats: tuple[NDArray[np.int64], ...]) -> NDArray[Any]:
+    """(B, m) -> (B, d): a function of all columns that are one number; see `Affine.repeats`."""
+    first, which = repeats
+    order = np.argsort(which, kind="stable")
+    starts = np.searchsorted(which[order], np.arange(len(first)))
+    return np.asarray(function.reduceat(table[:, order], starts, axis=1))
+
+
 def _with_outputs(result: Enclosure, values: list[tuple[Array, Array]]) -> Enclosure:
     network = result.network
     low, high, rounding = affine_interval(
@@ -222,26 +234,27 @@ def _append(result: Enclosure, k: int, low: Array, high: Array) -> tuple[Array, 
         low, high = np.where(wild, -np.inf, low), np.where(wild, np.inf, high)
     result.intervals.append((low, high))
     result.unstable.append(unstable_units(layer.activation, low, high))
-    lines, values = enclosed(layer.activation, low, high, result.network.arithmetic)
+    lines, values = enclosed(layer, low, high, result.network.arithmetic)
     result.lines.append(inflated(lines))
     return values
 
 
-def enclosed(activation: Activation, low: Array, high: Array, arithmetic: float) -> tuple[Lines, tuple[Array, Array]]:
+def enclosed(layer: Layer, low: Array, high: Array, arithmetic: float) -> tuple[Lines, tuple[Array, Array]]:
     """Lines around an activation and bounds of its values, as computed in an arithmetic of this unit roundoff."""
     with np.errstate(over="ignore", invalid="ignore"):
-        lines, (least, most) = activation.lines(low, high), activation.interval(low, high)
-        if arithmetic and not activation.exact:
-            error = _uncertainty((least, most), arithmetic)
+        lines, (least, most) = layer.activation.lines(low, high), layer.activation.interval(low, high)
+        if arithmetic and layer.rounding != EXACT:
+            error = _uncertainty(layer, low, high, arithmetic)
             least, most = np.nextafter(least - error, -np.inf), np.nextafter(most + error, np.inf)
             lines = lines.apart(error)
     return lines, (least, most)
 
 
-def _uncertainty(values: tuple[Array, Array], arithmetic: float) -> Array:
-    """How far a runtime's value of a curve may be off."""
-    result: Array = CURVES * arithmetic * magnitude(*values) + UNDERFLOWN
-    return result
+def _uncertainty(layer: Layer, low: Array, high: Array, arithmetic: float) -> Array:
+    """How far a runtime's values may be off: (B, n)."""
+    values, reach = magnitude(*layer.activation.interval(low, high)), magnitude(low, high)
+    parts = np.split(reach, layer.activation.arity, axis=-1)
+    return layer.rounding.error(arithmetic, values, np.maximum.reduce(parts))
 
 
 def _size(choice: Choice, reach: Array) -> Array:
@@ -287,6 +300,10 @@ def _tightened(
     unstable = unstable_units(activation, low, high) & ~result.empty[:, None]
     for copy in affine.copies:
         unstable[:, copy.at] = False  # where they are computed, they were bounded
+    if affine.repeats is not None:  # the first of equal numbers stands for all
+        some = _gathered(np.logical_or, unstable, affine.repeats)
+        unstable = np.zeros_like(unstable)
+        unstable[:, affine.repeats[0]] = some
     owner, unit = np.nonzero(unstable)
     if not len(owner):
         return low, high
@@ -301,4 +318,4 @@ def _tightened(
         if not len(left):
             break
         owner, unit, sign = owner[left], unit[left], -sign[left]
-    return low, high
+    return _agreed(affine, low, high)

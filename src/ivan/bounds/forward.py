@@ -37,9 +37,9 @@ from ivan.bounds.domains import Domains
 from ivan.bounds.enclosure import Enclosure, enclosed, from_known, walk
 from ivan.bounds.rigorous import LARGEST, UNDERFLOW, UNIT, gamma
 from ivan.deadline import NEVER, Deadline
-from ivan.network.activations import Activation, Identity, Lines
+from ivan.network.activations import Identity, Lines
 from ivan.network.affine import Affine
-from ivan.network.layers import Network
+from ivan.network.layers import Layer, Network
 
 Array = NDArray[np.float64]
 
@@ -128,8 +128,7 @@ class Forward:
 
         def tighten(result: Enclosure, affine: Affine, k: int, low: Array, high: Array) -> tuple[Array, Array]:
             if k in last and k > 0:
-                activation = network.layers[k - 1].activation
-                values[k] = _through(activation, *before.pop(), *result.intervals[k - 1], network.arithmetic)
+                values[k] = _through(network.layers[k - 1], *before.pop(), *result.intervals[k - 1], network.arithmetic)
             forms = self._affine(k, affine, values, shape)
             before[:] = [forms]
             for source in [s for s in values if last[s] <= k + 1]:
@@ -210,27 +209,29 @@ def _apart(low: Array, high: Array, error: Array) -> Forms:
     return Form.of(low), Form.of(high)
 
 
-def _through(activation: Activation, low: Form, high: Form, lower: Array, upper: Array, arithmetic: float) -> Values:
-    """The forms behind an activation.
+def _through(layer: Layer, low: Form, high: Form, lower: Array, upper: Array, arithmetic: float) -> Values:
+    """The forms behind a layer's activation.
 
     Args:
-        activation: applied entry by entry.
-        low: below what it is applied to.
+        layer: the layer.
+        low: below what its activation is applied to.
         high: above it.
         lower: (B, n) bounds on that.
         upper: (B, n).
         arithmetic: unit roundoff of the arithmetic that computes it.
     """
+    activation = layer.activation
     if isinstance(activation, Identity):
         return low.columns, high.columns
     if not activation.increasing:
-        return _between_lines(enclosed(activation, lower, upper, arithmetic)[0], low, high)
+        return _between_lines(enclosed(layer, lower, upper, arithmetic)[0], low, high)
     linear = activation.linear(lower.T, upper.T)
 
     def lines(form: Form) -> Lines:
         # where the unit is known to be on one piece, the line is that piece, wherever the form goes
         least, most = np.where(linear, lower.T, form.least), np.where(linear, upper.T, form.most)
-        return enclosed(activation, least, most, arithmetic)[0]
+        # a value's error grows slower than the value: what is computed at a form does not exceed what is at the operand
+        return enclosed(layer, least, most, arithmetic)[0]
 
     below, above = lines(low), lines(high)
     intercept = np.zeros(linear.shape) if below.lower_intercept is None else below.lower_intercept

@@ -123,6 +123,21 @@ class Affine:
                 summands += 2
         return summands <= 1
 
+    @cached_property
+    def repeats(self) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+        """Which numbers are the same whatever the input: (d,) where distinct ones first stand, (size,) which each is.
+
+        None where none is seen to be: only numbers that are taken from somewhere are compared.
+        """
+        maps = [linear for _, linear in self.terms]
+        plain = [vector for linear, vector in self.constants if linear is None]
+        keys = [linear.index for linear in maps if isinstance(linear, Selection)]
+        if not maps or len(keys) < len(maps) or len(plain) < len(self.constants):
+            return None
+        table = np.stack([*keys, *((vector + 0.0).view(np.int64) for vector in plain)])
+        _, first, which = np.unique(table, axis=1, return_index=True, return_inverse=True)
+        return None if len(first) == self.size else (first, which.ravel())
+
     @property
     def width(self) -> int:
         """Number of maps and constants; what decides whether it is cheaper to name it as a layer."""

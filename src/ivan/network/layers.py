@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ivan.digest import Digestible, digest
 from ivan.network.activations import Activation
+from ivan.network.activations.rounding import Rounding
 from ivan.network.affine import Affine
 from ivan.network.element_types import rounded
 from ivan.network.linear import Array
@@ -32,11 +33,24 @@ class Layer:
         affine: the pre-activation, over earlier layers: all first operands, then all second ones if any.
         activation: applied entry by entry.
         name: where it stands in the file, for messages.
+        operator: how far a runtime's value may be off where the layer ends an operator of several layers, which a
+            runtime computes its own way; None where it is an operator of its own.
     """
 
     affine: Affine
     activation: Activation
     name: str = ""
+    operator: Rounding | None = None
+
+    @property
+    def rounding(self) -> Rounding:
+        """How far a runtime's value may be off."""
+        return self.activation.rounding if self.operator is None else self.operator
+
+    def describe(self) -> Digestible:
+        """What digests are taken over."""
+        own = [] if self.operator is None else [self.operator.describe()]
+        return [self.activation.describe(), self.affine.describe(), *own]
 
     @property
     def size(self) -> int:
@@ -125,7 +139,7 @@ class Network:
     @cached_property
     def digest(self) -> str:
         """Names the function: SHA-256 over the normal form with its numbers."""
-        parts = [[layer.activation.describe(), layer.affine.describe()] for layer in self.layers]
+        parts = [layer.describe() for layer in self.layers]
         types: list[Digestible] = [[kind, count] for kind, count in self.types]
         last = [types] if types else []  # most networks have none, which leaves no trace
         return digest("network 1", self.inputs, parts, self.output.describe(), self.precision, *last)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.network.affine import Affine
-from ivan.network.layers import Layer, Network
+from ivan.network.layers import Network
 from ivan.network.linear import Dense, LinearMap, Selection, Sparse, compose
 
 Index = NDArray[np.int64]
@@ -46,7 +46,7 @@ def reduced(network: Network, keep: Sequence[Index], cost: Cost) -> Network:
         return Affine(chosen.size, {s: m for s, m in terms.items() if not m.zero}, chosen.constants)
 
     layers = tuple(
-        Layer(within(layer.affine, units), layer.activation, layer.name)
+        replace(layer, affine=within(layer.affine, units))
         for layer, units in zip(network.layers, keep, strict=True)
     )
     return replace(network, layers=layers, output=within(network.output, None))

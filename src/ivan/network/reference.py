@@ -21,6 +21,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ivan.errors import ModelError
+from ivan.network.activations.rounding import EXACT
 from ivan.network.affine import Affine
 from ivan.network.element_types import FLOATS, coarser, rounded
 from ivan.network.layers import Network
@@ -220,7 +221,7 @@ def rounding(network: Network, x: Array, unit: float, rng: np.random.Generator) 
 
     for k, layer in enumerate(network.layers, 1):
         values = layer.activation.value(noisy(layer.affine))
-        if not layer.activation.exact:
+        if layer.activation.rounding != EXACT:
             values = values + unit * (_CURVE * np.abs(values) + _FLAT) * rng.choice([-1.0, 1.0], values.shape)
         disturbed[k] = values
     reach = np.abs(noisy(network.output).reshape(_SAMPLES, len(x), -1) - network.output.evaluate(exact))

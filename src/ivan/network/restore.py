@@ -14,7 +14,7 @@ import numpy as np
 
 from ivan.network.affine import Affine
 from ivan.network.compare import arrays
-from ivan.network.layers import Layer, Network
+from ivan.network.layers import Network
 from ivan.network.linear import Array, Convolution, Dense, Diagonal, LinearMap, Product, Selection, Sum
 
 
@@ -32,7 +32,7 @@ def restored(later: Network, numbers: Sequence[Array], digest: str) -> Network |
     try:
         for layer in later.layers:
             affine = _affine(layer.affine, left, sizes)
-            layers.append(Layer(affine, layer.activation, layer.name))
+            layers.append(replace(layer, affine=affine))
             sizes.append(layers[-1].size)
         output = _affine(later.output, left, sizes)
         network = replace(later, layers=tuple(layers), output=output)

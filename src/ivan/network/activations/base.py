@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.digest import Digestible
+from ivan.network.activations.rounding import CURVE, Rounding
 
 Array = NDArray[np.float64]
 
@@ -107,8 +108,8 @@ class Activation(Protocol):
         """Whether closer bounds on an operand can make closer lines: for all but affine activations."""
 
     @property
-    def exact(self) -> bool:
-        """Whether any machine computes it without error from an operand that it holds."""
+    def rounding(self) -> Rounding:
+        """How far a runtime's value may be off."""
 
     @property
     def increasing(self) -> bool:
@@ -147,7 +148,7 @@ class Curve:
     sloped = False
     mixed = False
     splittable = True
-    exact = False
+    rounding = CURVE
     increasing = False
 
     def linear(self, lower: Array, upper: Array) -> NDArray[np.bool_]:

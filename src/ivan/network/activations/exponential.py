@@ -8,6 +8,7 @@ import numpy as np
 
 from ivan.digest import Digestible
 from ivan.network.activations.base import Array
+from ivan.network.activations.rounding import CURVE, Rounding
 from ivan.network.activations.smooth import Mask, Piece, Smooth
 
 
@@ -94,6 +95,11 @@ class Elu(Smooth):
     def least(self) -> float:  # type: ignore[override]
         """The limit to the left."""
         return -self.alpha
+
+    @property
+    def rounding(self) -> Rounding:  # type: ignore[override]
+        """As of any curve, alpha times."""
+        return Rounding(CURVE.value, CURVE.one * max(1.0, self.alpha))
 
     @property
     def knots(self) -> tuple[float, ...]:  # type: ignore[override]

@@ -12,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from ivan.network.activations.base import Array
+from ivan.network.activations.rounding import GATED
 from ivan.network.activations.smooth import Mask, Piece, Smooth, Table, inverse, inverted
 
 
@@ -23,6 +24,7 @@ class _Gated(Smooth):
     """
 
     floor = 16.0
+    rounding = GATED
     bends: tuple[int, ...] = (-1, 1, -1)
     bottom = 0.0
 

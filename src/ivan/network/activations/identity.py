@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.network.activations.base import Array, Curve, Lines
+from ivan.network.activations.rounding import EXACT
 
 
 class Identity(Curve):
@@ -13,7 +14,7 @@ class Identity(Curve):
 
     name = "Identity"
     splittable = False
-    exact = True
+    rounding = EXACT
     increasing = True
 
     def value(self, z: Array) -> Array:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ivan.network.activations.base import Array, Choice, Curve, Lines
 from ivan.network.activations.difference import Interval, ReluDifference
 from ivan.network.activations.relu import Relu
+from ivan.network.activations.rounding import EXACT
 
 _RELU, _DIFFERENCE = Relu(), ReluDifference()
 _ULP = 2.0**-52
@@ -27,7 +28,7 @@ class ReluMoved(Curve):
     name = "ReluMoved"
     arity = 3
     mixed = True
-    exact = True
+    rounding = EXACT
 
     def value(self, z: Array) -> Array:
         """Computed from z and d, so that nothing cancels."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from ivan.digest import Digestible
 from ivan.network.activations.base import Array, Lines
+from ivan.network.activations.rounding import ROUNDED
 from ivan.network.activations.smooth import Mask, Piece, Smooth
 
 
@@ -15,6 +16,7 @@ class Square(Smooth):
     """act(z) = z^2."""
 
     name = "Square"
+    rounding = ROUNDED
     least = 0.0
 
     def value(self, z: Array) -> Array:
@@ -43,6 +45,7 @@ class Sqrt(Smooth):
     clipped: bool = False
 
     name = "Sqrt"
+    rounding = ROUNDED
     bends = (-1,)
     least = 0.0
 
@@ -85,6 +88,7 @@ class Reciprocal(Smooth):
     """act(z) = 1 / z, on either side of its pole."""
 
     name = "Reciprocal"
+    rounding = ROUNDED
     knots = (0.0,)
     bends = (-1, 1)
 

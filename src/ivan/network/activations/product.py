@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from ivan.network.activations.base import Array, Choice, Curve, Lines, operands
+from ivan.network.activations.rounding import ROUNDED
 
 _ULP = 2.0**-52
 
@@ -25,6 +26,7 @@ class Product(Curve):
     name = "Product"
     arity = 2
     mixed = True
+    rounding = ROUNDED
 
     def value(self, z: Array) -> Array:
         """The product."""

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.network.activations.base import Array, Curve, Lines
+from ivan.network.activations.rounding import EXACT
 
 _ULP = 2.0**-52
 
@@ -24,7 +25,7 @@ class Relu(Curve):
 
     name = "Relu"
     sloped = True
-    exact = True
+    rounding = EXACT
     increasing = True
 
     def value(self, z: Array) -> Array:

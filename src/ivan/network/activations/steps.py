@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from ivan.network.activations.base import Array, Curve, Lines
+from ivan.network.activations.rounding import EXACT
 from ivan.network.activations.smooth import TINY, ULP, Mask
 
 _FAR = 2.0**50
@@ -31,7 +32,7 @@ class Steps(Curve):
     """
 
     increasing = True
-    exact = True
+    rounding = EXACT
 
     def value(self, z: Array) -> Array:
         """The function itself."""
@@ -251,7 +252,7 @@ class Zero(Curve):
     """act(z) = 1 where z = 0, else 0: whether two numbers are equal, of their difference."""
 
     name = "Zero"
-    exact = True
+    rounding = EXACT
 
     def value(self, z: Array) -> Array:
         """Whether z = 0."""

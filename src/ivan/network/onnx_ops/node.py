@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ivan.network.activations import Activation, Identity, Relu
+from ivan.network.activations.rounding import Rounding
 from ivan.network.affine import Affine
 from ivan.network.layers import Layer
 from ivan.network.linear import Selection
@@ -39,15 +40,17 @@ class Node:
         """The error that says so; `usage` completes a sentence that starts with the operator."""
         return UsageError(f"{self.operator} {usage}")
 
-    def activate(self, value: Expression, activation: Activation) -> Expression:
-        """The value behind a new layer with this activation."""
-        self.layers.append(Layer(value.affine, activation, self.name))
+    def activate(self, value: Expression, activation: Activation, operator: Rounding | None = None) -> Expression:
+        """The value behind a new layer with this activation; `operator` as `Layer` has it."""
+        self.layers.append(Layer(value.affine, activation, self.name, operator))
         return Expression(Affine.of(len(self.layers), value.size), value.shape, value.dtype)
 
-    def combine(self, first: Expression, second: Expression, activation: Activation) -> Expression:
+    def combine(
+        self, first: Expression, second: Expression, activation: Activation, operator: Rounding | None = None
+    ) -> Expression:
         """The values of an activation of two operands of one shape, entry by entry, as a new layer."""
         affine = Affine.concatenated([first.affine, second.affine])
-        self.layers.append(Layer(affine, activation, self.name))
+        self.layers.append(Layer(affine, activation, self.name, operator))
         return Expression(Affine.of(len(self.layers), first.size), first.shape, first.dtype)
 
     def relu(self, value: Expression) -> Expression:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ivan.network.activations import Power, Reciprocal, Sqrt, Square
+from ivan.network.activations.rounding import UNKNOWN
 from ivan.network.onnx_ops.elementwise import plus
 from ivan.network.onnx_ops.linear import averaged
 from ivan.network.onnx_ops.node import Node, fold
@@ -122,7 +123,7 @@ def mean_variance_normalization(node: Node, x: Value, *, axes: Sequence[int] = (
     centred, _ = _centred(node, lift(x), chosen)
     variance = lift(averaged(node.activate(centred, Square()), chosen, keep=True, mean=True))
     deviation = node.activate(variance, Sqrt(clipped=True)).plus(np.asarray(1e-9))
-    return times(node, centred, node.activate(deviation, Reciprocal()))
+    return times(node, centred, node.activate(deviation, Reciprocal(), UNKNOWN))
 
 
 def _normal(node: Node, x: Expression, axes: Sequence[int], epsilon: float) -> Value:
@@ -140,4 +141,4 @@ def _centred(node: Node, x: Expression, axes: Sequence[int]) -> tuple[Expression
 def _inverse_deviation(node: Node, centred: Expression, axes: Sequence[int], epsilon: float) -> Expression:
     """1 / sqrt(mean of squares + epsilon) over some axes, which stay with length one."""
     variance = lift(averaged(node.activate(centred, Square()), axes, keep=True, mean=True))
-    return node.activate(variance.plus(np.asarray(epsilon)), Power(-0.5))
+    return node.activate(variance.plus(np.asarray(epsilon)), Power(-0.5), UNKNOWN)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ivan.network.activations import Exp, Log, Reciprocal, Sigmoid, Softplus
+from ivan.network.activations.rounding import summed
 from ivan.network.onnx_ops.linear import averaged
 from ivan.network.onnx_ops.node import Node
 from ivan.network.onnx_ops.values import Expression, Value, check_size, lift, normal_axis, rearrange
@@ -38,7 +39,7 @@ def log_sum_exp(node: Node, x: Expression) -> Expression:
     apart = rest.minus(rearrange(named, lambda t: np.repeat(t[:, :1], t.shape[1] - 1, axis=1)))
     if x.shape[1] == 2:
         return first.plus(node.activate(apart, Softplus()))
-    return first.plus(node.activate(_one_and_all(node, apart), Log()))
+    return first.plus(node.activate(_one_and_all(node, apart), Log(), summed(x.shape[1])))
 
 
 def _along(node: Node, x: Expression, axis: int | None, rows: Callable[[Node, Expression], Expression]) -> Expression:
@@ -58,7 +59,7 @@ def _softmax(node: Node, x: Expression) -> Expression:
         return x.scaled(0.0).plus(np.ones(()))
     if x.shape[1] == 2:
         return node.activate(_lead(node, x), Sigmoid())
-    return node.activate(_denominators(node, x), Reciprocal())
+    return node.activate(_denominators(node, x), Reciprocal(), summed(x.shape[1]))
 
 
 def _log_softmax(node: Node, x: Expression) -> Expression:
@@ -66,7 +67,7 @@ def _log_softmax(node: Node, x: Expression) -> Expression:
         return x.scaled(0.0)
     if x.shape[1] == 2:
         return node.activate(_lead(node, x).scaled(-1.0), Softplus()).scaled(-1.0)
-    return node.activate(_denominators(node, x), Log()).scaled(-1.0)
+    return node.activate(_denominators(node, x), Log(), summed(x.shape[1])).scaled(-1.0)
 
 
 def _lead(node: Node, x: Expression) -> Expression:
