@@ -11,7 +11,8 @@ import pytest
 from tests.cli.shell import Shell
 from tests.questions import small, updated
 
-from ivan.gate.suite import OutputRange, Robustness, read_suite
+from ivan.gate.kinds import Equivalence, OutputRange, Robustness
+from ivan.gate.suite import read_suite
 
 SUITE = """
 model = "model.onnx"
@@ -177,4 +178,40 @@ def test_the_suite_that_help_shows_is_one(ivan: Shell, suite: Path) -> None:
     _, _, behind = ivan("gate", "--help").out.partition("  A suite:\n")
     (suite / "shown.toml").write_text(behind.partition("\n\n")[0])
     shown = read_suite(suite / "shown.toml")
-    assert [type(each.asks) for each in shown.properties] == [type(suite), Robustness, OutputRange]
+    assert [type(each.asks) for each in shown.properties] == [type(suite), Robustness, OutputRange, Equivalence]
+
+
+RELATED = """
+model = "model.onnx"
+timeout = 20
+[[property]]
+name = "close"
+equivalence = { lower = -0.5, upper = 0.5, max = 0.01 }
+[[property]]
+name = "alike"
+agreement = { inputs = "points.csv", epsilon = 0.001 }
+[[property]]
+query = "close.vnnlib"
+"""
+
+
+def test_a_version_is_compared_with_the_base_version(ivan: Shell, suite: Path) -> None:
+    """Inline or as a file about two networks, whose first is the base version."""
+    (suite / "related.toml").write_text(RELATED)
+    done = ivan("spec", "equivalence", "model.onnx", "same.onnx", "--input-lower", "-0.5", "--input-upper", "0.5",
+                "--max", "0.01", "-o", "close.vnnlib")  # fmt: skip
+    assert done.code == 0, done.err
+    text = (suite / "related.toml").read_text().replace('query = "close', 'name = "file"\nquery = "close')
+    (suite / "related.toml").write_text(text)
+
+    def changes(*more: str) -> dict[str, str]:
+        ivan("gate", "related.toml", "--json", "r.json", "--no-store", *more)
+        report = json.loads((suite / "r.json").read_text())
+        return {entry["name"]: entry["change"] for entry in report["properties"]}
+
+    assert set(changes().values()) == {"holds"}
+    assert set(changes("--model", "same.onnx").values()) == {"still holding"}
+    found = changes("--model", "worse.onnx")
+    assert (found["close"], found["file"]) == ("newly violated", "newly violated")
+    # against itself as the base version, nothing differs
+    assert changes("--model", "worse.onnx", "--base", "worse.onnx")["close"] == "holds"

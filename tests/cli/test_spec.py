@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from tests.cli.shell import Finished, Shell
 from tests.models import Graph, convolutional, dense
+from tests.questions import small, updated
 
 from ivan.cli.spec_files import numbered
 from ivan.network.onnx_reader import read_model
@@ -223,3 +224,68 @@ def test_a_tie_needs_a_label(ivan: Shell, here: Path) -> None:
 )
 def test_numbers_stand_before_the_suffix(path: PurePosixPath | PureWindowsPath, name: str) -> None:
     assert str(numbered(path, 3, 12)) == name
+
+
+BOTH = ("--input-lower", "-0.5", "--input-upper", "0.5")
+
+
+def related(ivan: Shell, folder: Path, *arguments: str) -> str:
+    """What `ivan verify` says of a property that `ivan spec` wrote; of two versions the second is next.onnx."""
+    done = ivan("spec", *arguments, "-o", "pair.vnnlib")
+    assert done.code == 0, done.err
+    networks = ["--network", "f=model.onnx"]
+    if arguments[0] in ("equivalence", "agreement"):
+        networks += ["--network", "g=next.onnx"]
+    answer = ivan("verify", "pair.vnnlib", *networks, "--timeout", 30, "--no-store")
+    assert answer.code == 0, answer.err
+    return answer.out.split()[0]
+
+
+def test_two_versions_are_as_close_as_they_are(ivan: Shell, here: Path) -> None:
+    """A version whose outputs differ by 0.25 everywhere."""
+    moved = updated(small(), lambda a: a + np.float32(0.25) if a.shape == (2,) else a)
+    (here / "next.onnx").write_bytes(moved)
+    assert related(ivan, here, "equivalence", "model.onnx", "next.onnx", *BOTH, "--max", "0.26") == "unsat"
+    assert related(ivan, here, "equivalence", "model.onnx", "next.onnx", *BOTH, "--max", "0.24") == "sat"
+    assert related(ivan, here, "agreement", "model.onnx", "next.onnx", *BOTH, "--label", "0") in ("sat", "unsat")
+
+
+def test_a_rising_output_rises(ivan: Shell, here: Path) -> None:
+    rising = Graph()
+    weights = np.array([[2, 1], [-1, 1]], np.float32)
+    hidden = rising.node("Relu", rising.node("Gemm", "x", weights))
+    last = rising.node("Gemm", hidden, np.array([[1], [1]], np.float32))
+    (here / "model.onnx").write_bytes(rising.model({"x": [1, 2]}, [last]))
+    up = ("monotonicity", "model.onnx", "--output", "0", "--tolerance", "0.01", *BOTH)
+    assert related(ivan, here, *up, "--rising", "0") == "unsat"
+    assert related(ivan, here, *up, "--rising", "1") == "sat"
+    assert related(ivan, here, *up, "--rising", "0", "--falls") == "sat"
+
+
+def test_a_protected_feature_that_matters_is_unfair(ivan: Shell, here: Path) -> None:
+    score = Graph()
+    last = score.node("Gemm", "x", np.array([[1], [0.1]], np.float32))
+    (here / "model.onnx").write_bytes(score.model({"x": [1, 2]}, [last]))
+    fair = ("fairness", "model.onnx", "--protected", "1", *BOTH)
+    assert related(ivan, here, *fair, "--max", "0.11") == "unsat"
+    assert related(ivan, here, *fair, "--max", "0.09") == "sat"
+    assert related(ivan, here, *fair, "--similar", "0.01", "--max", "0.105") == "sat"
+
+
+def test_regions_are_balls_or_a_box(robust: Shell, here: Path) -> None:
+    (here / "next.onnx").write_bytes(small())
+    (here / "points.csv").write_text("0.1,0.2,0.3\n-0.1,0.5,0\n")
+    pair = ("spec", "agreement", "model.onnx", "next.onnx")
+    assert robust(*pair, "--input", "points.csv", "--epsilon", "0.01", "-o", "alike.vnnlib").code == 0
+    assert [path.name for path in sorted(here.glob("alike-*"))] == ["alike-0.vnnlib", "alike-1.vnnlib"]
+    for wrong in ([], ["--input", "points.csv"], ["--epsilon", "1", *BOTH], ["--input-lower", "0"],
+                  ["--input", "points.csv", "--epsilon", "1", *BOTH], [*BOTH, "--mean", "1"]):  # fmt: skip
+        done = robust(*pair, *wrong)
+        assert (done.code, done.out) == (2, "")
+
+
+def test_versions_of_other_shapes_are_no_pair(ivan: Shell, here: Path) -> None:
+    (here / "next.onnx").write_bytes(Graph().model({"x": [1, 2]}, ["x"]))
+    assert "two versions have the same inputs and outputs" in error_of(
+        ivan("spec", "agreement", "model.onnx", "next.onnx", *BOTH)
+    )

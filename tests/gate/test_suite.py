@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 from ivan.errors import InputError
-from ivan.gate.suite import ONLY, OutputRange, Robustness, Severity, Suite, read_suite
+from ivan.gate.kinds import (
+    Agreement,
+    Balls,
+    Equivalence,
+    Fairness,
+    Limits,
+    Monotonicity,
+    OutputRange,
+    Robustness,
+)
+from ivan.gate.suite import ONLY, Severity, Suite, read_suite
 
 WHOLE = """
 model = "net.onnx"
@@ -43,12 +53,30 @@ def test_a_suite_is_read_with_exact_numbers_and_paths_from_its_folder(tmp_path: 
     assert (file.name, file.asks, file.severity, file.timeout) == ("a", tmp_path / "a.vnnlib.gz", Severity.MUST_HOLD, 5)
     assert (digits.name, digits.severity, digits.timeout) == ("digits stay", Severity.MAY_BE_UNDECIDED, 0.5)
     clip, mean, deviation = (Fraction(0), Fraction(1)), (Fraction(1, 10),), (Fraction(3, 10),)
-    assert digits.asks == Robustness(tmp_path / "x.npy", Fraction(8, 255), clip, mean, deviation, (3,), 7)
+    balls = Balls(tmp_path / "x.npy", Fraction(8, 255), clip, mean, deviation)
+    assert digits.asks == Robustness(balls, (3,), 7)
     assert (outputs.name, outputs.severity) == ("property 3", Severity.MAY_FAIL)
     assert outputs.fixed == (tmp_path / "old.txt", tmp_path / "older.txt")
-    assert outputs.asks == OutputRange(
-        (Fraction(-1),), (Fraction(1), Fraction(5, 2)), None, (0, 1), Fraction(1, 10), Fraction(100), True
-    )
+    limits = Limits((Fraction(-1),), (Fraction(1), Fraction(5, 2)), None)
+    assert outputs.asks == OutputRange(limits, (0, 1), Fraction(1, 10), Fraction(100), True)
+
+
+def test_relations_are_read_with_either_kind_of_region(tmp_path: Path) -> None:
+    text = PLAIN + """equivalence = { inputs = "x.csv", epsilon = 0.5, max = 0.1, outputs = [1] }
+        [[property]]
+        agreement = { lower = 0, upper = 1, label = 2 }
+        [[property]]
+        monotonicity = { box = "b.csv", rising = [0, 2], outputs = 1, falls = true, tolerance = 0.5 }
+        [[property]]
+        fairness = { box = "b.csv", protected = 3, similar = "1/4", max = 2 }
+        """
+    half, box = Fraction(1, 2), Limits(None, None, tmp_path / "b.csv")
+    assert [each.asks for each in suite(tmp_path, text).properties] == [
+        Equivalence(Balls(tmp_path / "x.csv", half, None, None, None), (1,), Fraction(1, 10)),
+        Agreement(Limits((Fraction(0),), (Fraction(1),), None), 2),
+        Monotonicity(box, (0, 2), (1,), True, half),
+        Fairness(box, (3,), Fraction(1, 4), Fraction(2), ()),
+    ]
 
 
 def test_a_suite_of_several_models_says_which_each_property_means(tmp_path: Path) -> None:

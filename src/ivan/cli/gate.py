@@ -102,12 +102,18 @@ def gate(
       [[property]]
       timeout = 20
       range = { lower = -1, upper = 1, outputs = [0], min = -2.5, max = 2.5 }
+      [[property]]
+      equivalence = { lower = -1, upper = 1, max = 0.1 }      # to the base version
 
     \b
     Keys:
-      property    query or robustness or range; name, model, severity, timeout, fixed
-      robustness  inputs, epsilon; clip, mean, std, labels, target
-      range       lower and upper, or box; min, max, outputs, exclusive
+      property      name, model, severity, timeout, fixed; and one of those below, or query
+      robustness    inputs, epsilon; clip, mean, std, labels, target
+      range         lower and upper, or box; min, max, outputs, exclusive
+      equivalence   a region as of robustness or of range; max, outputs
+      agreement     a region; label
+      monotonicity  a region; rising, outputs, falls, tolerance
+      fairness      a region; protected, similar, max, outputs
 
     \b
     Examples:
@@ -157,6 +163,7 @@ def gate(
                 questions(suite, Path(folder), lambda line: talker.warned(line, None)),
                 versions,
                 compared,
+                reference={**suite.models, **before},
                 jobs=jobs,
                 store=False if no_store else store,
                 options=Options(threads=threads, seed=seed),

@@ -1,4 +1,4 @@
-"""`ivan spec`: writes properties of a common kind as VNN-LIB 1.0."""
+"""`ivan spec`: writes properties of a common kind as VNN-LIB; here those of one input and one model."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import click
 
 from ivan.cli.parameters import FILE, FILE_OR_DASH, exact_list, exact_number, exact_pair, index_list, quiet_option
 from ivan.cli.spec_files import deliver, numbers, refusals, region, targets
+from ivan.cli.spec_pairs import agreement, equivalence, fairness, monotonicity, out_option
+from ivan.cli.spec_regions import box_options
 from ivan.cli.style import styled
 from ivan.errors import InputError
-
-_output_option = click.option("-o", "--out", type=FILE, metavar="FILE", help="Write here instead of to stdout.")
 
 
 @click.group("spec")
 def spec() -> None:
-    """Write properties of a common kind as VNN-LIB 1.0.
+    """Write properties of a common kind as VNN-LIB: 1.0 about one input of one model, 2.0 where two are compared.
 
     As VNN-COMP has it, the text states the violation: `ivan verify` answers unsat where the property holds.
 
@@ -24,7 +24,15 @@ def spec() -> None:
     Examples:
       ivan spec robustness model.onnx --input image.npy --epsilon 8/255 --clip 0 1 -o robust.vnnlib
       ivan spec range model.onnx --input-lower 0 --input-upper 1 --output 0 --max 2.5 -o range.vnnlib
+      ivan spec equivalence v1.onnx v2.onnx --input image.npy --epsilon 8/255 --max 0.1 -o close.vnnlib
+      ivan spec agreement v1.onnx v2.onnx --input image.npy --epsilon 8/255 -o alike.vnnlib
+      ivan spec monotonicity model.onnx --rising 2 --output 0 --input-lower 0 --input-upper 1 -o rises.vnnlib
+      ivan spec fairness model.onnx --protected 3 --input-lower 0 --input-upper 1 -o fair.vnnlib
     """
+
+
+for _command in (equivalence, agreement, monotonicity, fairness):
+    spec.add_command(_command)
 
 
 @spec.command("robustness", short_help="A class that stays around an input.")
@@ -68,7 +76,7 @@ def spec() -> None:
     help="The class that has to stay, one for all inputs or one each; by default the model's own answer at the input.",
 )
 @click.option("--targeted", "target", type=click.IntRange(min=0), metavar="K", help="Only class K may not take over.")
-@_output_option
+@out_option
 @quiet_option
 def write_robustness(
     model: str,
@@ -125,21 +133,7 @@ def write_robustness(
 
 @spec.command("range", short_help="Outputs that stay within limits.")
 @click.argument("model", type=FILE)
-@click.option(
-    "--input-lower",
-    "lower",
-    type=FILE,
-    metavar="NUMBERS|FILE",
-    help="Least values of the inputs: one number for all, one each with commas between them, or a file.",
-)
-@click.option("--input-upper", "upper", type=FILE, metavar="NUMBERS|FILE", help="Greatest values, likewise.")
-@click.option(
-    "--box",
-    "both",
-    type=FILE_OR_DASH,
-    metavar="FILE|-",
-    help="Both, two numbers for every input: CSV with an input a line, a JSON list of pairs, or a .npy array.",
-)
+@box_options
 @click.option(
     "--output",
     "chosen",
@@ -155,7 +149,7 @@ def write_robustness(
     is_flag=True,
     help="A and B themselves are violations. The text then has <= and >= only, which every tool of VNN-COMP reads.",
 )
-@_output_option
+@out_option
 @quiet_option
 def write_range(
     model: str,

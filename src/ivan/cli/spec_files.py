@@ -16,7 +16,7 @@ from ivan.cli.tables import plural
 from ivan.errors import InputError
 
 if TYPE_CHECKING:
-    from ivan.spec import Box, Numbers, Specification
+    from ivan.spec import Box, Numbers, PairSpecification, Specification
 
 P = TypeVar("P", bound=PurePath)
 
@@ -113,7 +113,7 @@ def targets(out: str | None, count: int) -> list[Path | None]:
     return [*places]
 
 
-def deliver(specifications: Sequence[Specification], places: Sequence[Path | None], *, quiet: bool) -> None:
+def deliver(specifications: Sequence[Specification | PairSpecification], places: Sequence[Path | None], *, quiet: bool) -> None:
     """Writes every property to its place, and unless `quiet` says which is where.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,11 @@ _HEAD = re.compile(r"(\w+)\s+\w+\s+\[[\d,\s]*\]")
 _INPUT = re.compile(r"\(\s*X_([0-9]+)\s+([^\s()]+)\s*\)")
 
 
-def returned(model: Path, path: Path, fixed: tuple[Path, ...]) -> tuple[Path, str] | None:
+def returned(model: Path | Mapping[str, Path], path: Path, fixed: tuple[Path, ...]) -> tuple[Path, str] | None:
     """The first of some counterexamples that violates the property once more, with all its values.
 
     Args:
-        model: ONNX file.
+        model: ONNX file, or that of every network.
         path: VNN-LIB file.
         fixed: counterexamples; one outside the property's region violates nothing.
 

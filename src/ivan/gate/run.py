@@ -32,6 +32,7 @@ def check(
     versions: Versions,
     bases: Versions | None,
     *,
+    reference: Versions | None = None,
     jobs: int = 1,
     store: str | PathLike[str] | bool | None = None,
     options: Options | None = None,
@@ -44,6 +45,7 @@ def check(
         asked: its questions.
         versions: the version at hand of every model.
         bases: the version that it is compared with; None for no comparison.
+        reference: the base version in questions about two versions; None for the suite's own.
         jobs: how many questions are answered at the same time.
         store: path or URL of the proof store; None for the user's own, False for none at all.
         options: of every verification.
@@ -55,13 +57,13 @@ def check(
     Raises:
         InputError: a fixed counterexample cannot be used, or no process can be started.
     """
-    asking = _Asking(suite, jobs, store, options, listener)
+    asking = _Asking(suite, reference or suite.models, jobs, store, options, listener)
     changed = [] if bases is None else [n for n, q in enumerate(asked) if _file(q, bases) != _file(q, versions)]
     old: dict[int, Answer] = {}
     if bases is not None:
         answers = asking.all([asked[number] for number in changed], bases, "the base version")
         old = dict(zip(changed, answers, strict=True))
-    back = {number: found for number, question in enumerate(asked) if (found := _back(question, versions)) is not None}
+    back = {n: found for n, question in enumerate(asked) if (found := _back(question, asking.model(question, versions)))}
     rest = [question for number, question in enumerate(asked) if number not in back]
     fresh = iter(asking.all(rest, versions, "this version" if changed else ""))
     now = [back[number] if number in back else next(fresh) for number in range(len(asked))]
@@ -75,10 +77,10 @@ def _file(question: Question, versions: Versions) -> Path:
     return versions[question.property.model]
 
 
-def _back(question: Question, versions: Versions) -> Answer | None:
+def _back(question: Question, model: Path | Mapping[str, Path]) -> Answer | None:
     """The answer where a fixed counterexample is back."""
     fixed = question.property.fixed
-    found = returned(versions[question.property.model], question.query, fixed) if fixed else None
+    found = returned(model, question.query, fixed) if fixed else None
     if found is None:
         return None
     return Answer(State.VIOLATED, "sat", 0.0, counterexample=found[1], returned=found[0])
@@ -90,13 +92,21 @@ class _Asking:
     def __init__(
         self,
         suite: Suite,
+        reference: Versions,
         jobs: int,
         store: str | PathLike[str] | bool | None,
         options: Options | None,
         listener: BatchListener | None,
     ) -> None:
-        self._suite, self._jobs, self._store = suite, jobs, store
+        self._suite, self._reference, self._jobs, self._store = suite, reference, jobs, store
         self._options, self._listener = options, listener
+
+    def model(self, question: Question, versions: Versions) -> Path | dict[str, Path]:
+        """The version that is asked about; in a question about two, the base version before it."""
+        name = question.property.model
+        if question.networks is None:
+            return versions[name]
+        return dict(zip(question.networks, (self._reference[name], versions[name]), strict=True))
 
     def all(self, asked: Sequence[Question], versions: Versions, what: str) -> list[Answer]:
         """The answers of one version."""
@@ -108,7 +118,7 @@ class _Asking:
                 str(versions[question.property.model]),
                 question.name,
                 question.property.timeout,
-                versions[question.property.model],
+                self.model(question, versions),
                 question.query,
             )
             for number, question in enumerate(asked)

@@ -16,34 +16,21 @@
     fixed = ["found-in-v3.txt"]                   # counterexamples that must not come back
 
 Instead of `model`, a table `[models]` may name several; a property then says which is meant by `model = "NAME"`.
-Numbers are exact: 0.1 is a tenth. A kind of property that is stated inline is one more entry of `_KINDS`.
+Numbers are exact: 0.1 is a tenth. Properties that are stated inline are read in kinds.py.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from ivan.errors import InputError
-from ivan.gate.table import (
-    HINT,
-    Table,
-    as_index,
-    as_indices,
-    as_number,
-    as_numbers,
-    as_seconds,
-    as_table,
-    as_tables,
-    as_text,
-    as_truth,
-)
-from ivan.spec.box import Vector
+from ivan.gate.kinds import KINDS, Inline
+from ivan.gate.table import HINT, Table, as_seconds, as_table, as_tables, as_text
 from ivan.spec.decimals import exact
 
 ONLY = "model"
@@ -62,52 +49,6 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True)
-class Robustness:
-    """Inputs keep their class while they move.
-
-    Attributes:
-        inputs: a file of them.
-        epsilon: how far every number of an input moves.
-        clip: least and greatest value; None for no limits.
-        mean: of the data before they are normalised.
-        deviation: likewise.
-        labels: the classes that have to stay, one for all inputs or one each; None for the base version's own.
-        target: the only other class that is looked at.
-    """
-
-    inputs: Path
-    epsilon: Fraction
-    clip: tuple[Fraction, Fraction] | None
-    mean: Vector | None
-    deviation: Vector | None
-    labels: tuple[int, ...] | None
-    target: int | None
-
-
-@dataclass(frozen=True)
-class OutputRange:
-    """Outputs stay within limits on a box.
-
-    Attributes:
-        lower: least values of the inputs, one for all or one each; None where `box` has them.
-        upper: greatest values, likewise.
-        box: a file with both, two numbers an input.
-        outputs: those that are limited; empty for all.
-        least: None for no lower limit.
-        most: None for no upper limit.
-        exclusive: the limits themselves are violations.
-    """
-
-    lower: Vector | None
-    upper: Vector | None
-    box: Path | None
-    outputs: tuple[int, ...]
-    least: Fraction | None
-    most: Fraction | None
-    exclusive: bool
-
-
-@dataclass(frozen=True)
 class Property:
     """One property of a suite.
 
@@ -122,7 +63,7 @@ class Property:
 
     name: str
     model: str
-    asks: Path | Robustness | OutputRange
+    asks: Path | Inline
     severity: Severity
     timeout: float
     fixed: tuple[Path, ...]
@@ -198,10 +139,10 @@ def _property(reader: Table, models: Mapping[str, Path], timeout: float, name: s
     model = reader.take("model", as_text, ONLY)
     if model not in models:
         raise ValueError(f"model: one of {', '.join(map(repr, models))} is expected")
-    kinds = [kind for kind in _KINDS if reader.take(kind, lambda _: True, False)]
+    kinds = [kind for kind in KINDS if reader.take(kind, lambda _: True, False)]
     if len(kinds) != 1:
-        raise ValueError(f"exactly one of {', '.join(_KINDS)} is expected")
-    asks = _KINDS[kinds[0]](reader)
+        raise ValueError(f"exactly one of {', '.join(KINDS)} is expected")
+    asks = KINDS[kinds[0]](reader)
     if given is None and isinstance(asks, Path):
         given = asks.name.removesuffix(".gz").removesuffix(".vnnlib")
     found = Property(
@@ -214,57 +155,6 @@ def _property(reader: Table, models: Mapping[str, Path], timeout: float, name: s
     )
     reader.end()
     return found
-
-
-def _query(reader: Table) -> Path:
-    return reader.need("query", reader.file)
-
-
-def _robustness(reader: Table) -> Robustness:
-    inner = reader.inner("robustness")
-    clip = inner.take("clip", as_numbers, None)
-    if clip is not None and len(clip) != 2:
-        raise ValueError("robustness: clip: a least and a greatest value are expected")
-    mean, deviation = inner.take("mean", as_numbers, None), inner.take("std", as_numbers, None)
-    if (mean is None) != (deviation is None):
-        raise ValueError("robustness: mean and std go together")
-    found = Robustness(
-        inner.need("inputs", inner.file),
-        inner.need("epsilon", as_number),
-        None if clip is None else (clip[0], clip[1]),
-        mean,
-        deviation,
-        inner.take("labels", as_indices, None),
-        inner.take("target", as_index, None),
-    )
-    inner.end()
-    return found
-
-
-def _range(reader: Table) -> OutputRange:
-    inner = reader.inner("range")
-    found = OutputRange(
-        inner.take("lower", as_numbers, None),
-        inner.take("upper", as_numbers, None),
-        inner.take("box", inner.file, None),
-        inner.take("outputs", as_indices, ()),
-        inner.take("min", as_number, None),
-        inner.take("max", as_number, None),
-        inner.take("exclusive", as_truth, False),
-    )
-    inner.end()
-    if (found.box is None) == (found.lower is None) or (found.lower is None) != (found.upper is None):
-        raise ValueError("range: either lower and upper, or box, are expected")
-    if found.least is None and found.most is None:
-        raise ValueError("range: min, max or both are expected")
-    return found
-
-
-_KINDS: dict[str, Callable[[Table], Path | Robustness | OutputRange]] = {
-    "query": _query,
-    "robustness": _robustness,
-    "range": _range,
-}
 
 
 def _severity(value: object) -> Severity:

@@ -37,7 +37,7 @@ class Specification:
 
     def _lines(self) -> Iterator[str]:
         for line in (*self.title.splitlines(), *self.notes):
-            yield f"; {_plain(line)}"
+            yield f"; {plain(line)}"
         yield ""
         yield from (f"(declare-const X_{i} Real)" for i in range(self.box.size))
         yield from (f"(declare-const Y_{j} Real)" for j in range(self.outputs))
@@ -54,6 +54,6 @@ class Specification:
         yield "))"
 
 
-def _plain(line: str) -> str:
+def plain(line: str) -> str:
     """On one line and printable, whatever a file is called."""
     return "".join(letter if letter.isprintable() else " " for letter in line)
