@@ -62,7 +62,9 @@ def test_a_suite_is_read_with_exact_numbers_and_paths_from_its_folder(tmp_path: 
 
 
 def test_relations_are_read_with_either_kind_of_region(tmp_path: Path) -> None:
-    text = PLAIN + """equivalence = { inputs = "x.csv", epsilon = 0.5, max = 0.1, outputs = [1] }
+    text = (
+        PLAIN
+        + """equivalence = { inputs = "x.csv", epsilon = 0.5, max = 0.1, outputs = [1] }
         [[property]]
         agreement = { lower = 0, upper = 1, label = 2 }
         [[property]]
@@ -70,6 +72,7 @@ def test_relations_are_read_with_either_kind_of_region(tmp_path: Path) -> None:
         [[property]]
         fairness = { box = "b.csv", protected = 3, similar = "1/4", max = 2 }
         """
+    )
     half, box = Fraction(1, 2), Limits(None, None, tmp_path / "b.csv")
     assert [each.asks for each in suite(tmp_path, text).properties] == [
         Equivalence(Balls(tmp_path / "x.csv", half, None, None, None), (1,), Fraction(1, 10)),

@@ -113,7 +113,9 @@ def targets(out: str | None, count: int) -> list[Path | None]:
     return [*places]
 
 
-def deliver(specifications: Sequence[Specification | PairSpecification], places: Sequence[Path | None], *, quiet: bool) -> None:
+def deliver(
+    specifications: Sequence[Specification | PairSpecification], places: Sequence[Path | None], *, quiet: bool
+) -> None:
     """Writes every property to its place, and unless `quiet` says which is where.
 
     Raises:

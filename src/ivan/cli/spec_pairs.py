@@ -188,9 +188,7 @@ def fairness(
     boxes = regions.boxes(read.network.input_shape, read.network.inputs)
     places = targets(out, len(boxes))
     with refusals():
-        made = [
-            fair(read, box, protected, similar=similar, most=most, chosen=chosen, name=name) for name, box in boxes
-        ]
+        made = [fair(read, box, protected, similar=similar, most=most, chosen=chosen, name=name) for name, box in boxes]
     deliver(made, places, quiet=quiet)
 
 

@@ -255,7 +255,9 @@ def _balls(inner: Table, kind: str) -> Balls:
 
 def _limits(inner: Table, kind: str) -> Limits:
     found = Limits(
-        inner.take("lower", as_numbers, None), inner.take("upper", as_numbers, None), inner.take("box", inner.file, None)
+        inner.take("lower", as_numbers, None),
+        inner.take("upper", as_numbers, None),
+        inner.take("box", inner.file, None),
     )
     if (found.box is None) == (found.lower is None) or (found.lower is None) != (found.upper is None):
         inputs = "" if kind == "range" else "inputs and epsilon, "

@@ -14,7 +14,17 @@ from functools import cache
 from pathlib import Path
 
 from ivan.errors import InputError, IvanError
-from ivan.gate.kinds import Agreement, Equivalence, Fairness, Inline, Limits, Monotonicity, OutputRange, Robustness, Where
+from ivan.gate.kinds import (
+    Agreement,
+    Equivalence,
+    Fairness,
+    Inline,
+    Limits,
+    Monotonicity,
+    OutputRange,
+    Robustness,
+    Where,
+)
 from ivan.gate.suite import Property, Suite
 from ivan.gate.table import HINT
 from ivan.network.onnx_reader import Model, read_model

@@ -63,7 +63,9 @@ def check(
     if bases is not None:
         answers = asking.all([asked[number] for number in changed], bases, "the base version")
         old = dict(zip(changed, answers, strict=True))
-    back = {n: found for n, question in enumerate(asked) if (found := _back(question, asking.model(question, versions)))}
+    back = {
+        n: found for n, question in enumerate(asked) if (found := _back(question, asking.model(question, versions)))
+    }
     rest = [question for number, question in enumerate(asked) if number not in back]
     fresh = iter(asking.all(rest, versions, "this version" if changed else ""))
     now = [back[number] if number in back else next(fresh) for number in range(len(asked))]

@@ -46,8 +46,7 @@ def reduced(network: Network, keep: Sequence[Index], cost: Cost) -> Network:
         return Affine(chosen.size, {s: m for s, m in terms.items() if not m.zero}, chosen.constants)
 
     layers = tuple(
-        replace(layer, affine=within(layer.affine, units))
-        for layer, units in zip(network.layers, keep, strict=True)
+        replace(layer, affine=within(layer.affine, units)) for layer, units in zip(network.layers, keep, strict=True)
     )
     return replace(network, layers=layers, output=within(network.output, None))
 

@@ -38,9 +38,7 @@ def equivalence(
         check_index(index, signature.output_size, "output")
     f, g = pair(signature, one_model=False)
     limit = literal(most, up=False)
-    violations = [
-        f"(> (- {a.y[j]} {b.y[j]}) {limit})" for j in dict.fromkeys(chosen) for a, b in ((g, f), (f, g))
-    ]
+    violations = [f"(> (- {a.y[j]} {b.y[j]}) {limit})" for j in dict.fromkeys(chosen) for a, b in ((g, f), (f, g))]
     return PairSpecification(
         title or "Outputs of two networks hardly differ.",
         (f, g),

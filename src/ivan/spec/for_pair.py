@@ -60,9 +60,7 @@ def equivalent(
     )
 
 
-def agreeing(
-    old: Model, new: Model | None, box: Box, *, label: int | None = None, name: str
-) -> PairSpecification:
+def agreeing(old: Model, new: Model | None, box: Box, *, label: int | None = None, name: str) -> PairSpecification:
     """Two versions decide for the same class on a region; a new version that is None is one to come.
 
     Raises:
