@@ -88,7 +88,7 @@ def test_a_sum_of_exponentials_of_the_runtime_is_within_its_rounding(operator, f
 
 
 def test_a_variance_may_lose_every_digit_and_has_no_rounding():
-    """onnxruntime takes it from a mean of squares."""
+    """Onnxruntime takes it from a mean of squares."""
     graph = Graph(17)
     network = read_network(graph.model({"x": [1, 8]}, [graph.node("LayerNormalization", "x", np.ones(8, np.float32))]))
     assert UNKNOWN in [layer.rounding for layer in network.layers]

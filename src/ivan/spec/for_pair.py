@@ -1,4 +1,4 @@
-"""Properties of two versions of a model, or of two inputs of one: sizes and comments come from the models themselves."""
+"""Properties of two versions of a model, or of two inputs of one: sizes and comments come from the models."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Declared:
 
 
 def pair(signature: Signature, *, one_model: bool) -> tuple[Declared, Declared]:
-    """Two networks of one signature: f, and g, which is the same model or another one of the same inputs and outputs."""
+    """Two networks of one signature: f, and g, which is the same model or another one of like inputs and outputs."""
     return Declared("f", signature), Declared("g", signature, f"({'equal-to' if one_model else 'isomorphic-to'} f)")
 
 
