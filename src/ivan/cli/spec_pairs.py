@@ -101,7 +101,7 @@ def agreement(old: str, new: str, label: int | None, regions: Regions, out: str 
     default="0",
     show_default=True,
     callback=exact_number,
-    help="How far an output may fall nevertheless. Without it, an output that stays the same has no margin, which bounds "
+    help="How far an output may fall nevertheless. Without it an output that stays the same has no margin, which bounds "
     "seldom prove.",
 )
 @region_options
