@@ -101,8 +101,7 @@ def agreement(old: str, new: str, label: int | None, regions: Regions, out: str 
     default="0",
     show_default=True,
     callback=exact_number,
-    help="How far an output may fall nevertheless. Without it an output that stays the same has no margin, which bounds "
-    "seldom prove.",
+    help="How far an output may fall nevertheless. At 0 an output that stays has no margin, which bounds seldom prove.",
 )
 @region_options
 @out_option
