@@ -9,6 +9,7 @@ import pytest
 
 from ivan.errors import InputError
 from ivan.gate.kinds import (
+    KINDS,
     Agreement,
     Balls,
     Equivalence,
@@ -101,8 +102,14 @@ PLAIN = 'model = "m.onnx"\n[[property]]\n'
         ('model = "m"', "suite.toml: no properties"),
         ('model = 3\n[[property]]\nquery = "q"', "suite.toml: model: a text is expected"),
         ('modell = "m"\nmodel = "m"\n[[property]]\nquery = "q"', "suite.toml: modell means nothing here: model?"),
-        (PLAIN + 'severity = "must-hold"', "property 1: exactly one of query, robustness, range is expected"),
-        (PLAIN + 'query = "q"\nrange = { max = 1 }', "property 1: exactly one of query, robustness, range is expected"),
+        (
+            PLAIN + 'severity = "must-hold"',
+            f"property 1: exactly one of {', '.join(KINDS)} is expected",
+        ),
+        (
+            PLAIN + 'query = "q"\nrange = { max = 1 }',
+            f"property 1: exactly one of {', '.join(KINDS)} is expected",
+        ),
         (
             PLAIN + 'query = "q"\nseverity = "high"',
             "severity: one of must-hold, may-be-undecided, may-fail",

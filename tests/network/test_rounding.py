@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import special
+from tests.engine import from_onnx
 from tests.models import DOUBLE, FLOAT, Graph
 
 from ivan.network.activations.rounding import CURVE, EXACT, UNKNOWN, Rounding, summed
-from ivan.network.onnx_reader import read_network
 from ivan.network.reference import Runtime
 
 UNIT = {"float32": 2.0**-24, "float64": 2.0**-53}
@@ -38,7 +38,7 @@ CURVES: list[tuple[str, int, dict[str, Any], float]] = [
 ]
 
 
-def samples(low: float, high: float, kind: str, count: int = 20_000) -> np.ndarray:
+def samples(low: float, high: float, kind: str, count: int = 2_000) -> np.ndarray:
     """Numbers of a type, dense where curves bend and sparse to the ends of the range."""
     rng = np.random.default_rng(5)
     wide, narrow = rng.uniform(low, high, count), rng.normal(0.0, 4.0, count).clip(low, high)
@@ -63,8 +63,10 @@ def test_a_curve_of_the_runtime_is_within_its_rounding(operator, opset, attribut
         runtime = Runtime(data)
     except Exception as error:  # this runtime has no such kernel
         pytest.skip(f"{operator} of {kind}: {error}")
-    network = read_network(data)
+    network = from_onnx(data)
     (layer,) = [layer for layer in network.layers if layer.rounding != EXACT]
+    if not layer.rounding.known:
+        pytest.skip(f"nothing is claimed of {operator} of {kind}")
     exact = layer.activation.value(x)
     allowed = layer.rounding.error(UNIT[kind], np.abs(exact), np.abs(x))
     assert np.all(np.abs(runtime.run(x) - exact) <= allowed)
@@ -90,7 +92,7 @@ def test_a_sum_of_exponentials_of_the_runtime_is_within_its_rounding(operator, f
 def test_a_variance_may_lose_every_digit_and_has_no_rounding():
     """Onnxruntime takes it from a mean of squares."""
     graph = Graph(17)
-    network = read_network(graph.model({"x": [1, 8]}, [graph.node("LayerNormalization", "x", np.ones(8, np.float32))]))
+    network = from_onnx(graph.model({"x": [1, 8]}, [graph.node("LayerNormalization", "x", np.ones(8, np.float32))]))
     assert UNKNOWN in [layer.rounding for layer in network.layers]
     assert not UNKNOWN.known
 

@@ -23,6 +23,7 @@ from ivan.network.activations import (
     Swish,
     Tanh,
 )
+from ivan.network.activations.rounding import UNKNOWN
 from ivan.network.onnx_ops.node import Node, Operator, fold
 from ivan.network.onnx_ops.values import Value
 
@@ -61,7 +62,11 @@ def gelu(node: Node, x: Value, *, approximate: str = "none") -> Value:
     """Gelu, or its approximation by tanh."""
     if approximate not in ("none", "tanh"):
         raise ValueError(f"an unknown approximation {approximate!r}")
-    return activated(node, x, GeluTanh() if approximate == "tanh" else Gelu())
+    if approximate == "none":
+        return activated(node, x, Gelu())
+    if isinstance(x, np.ndarray) or x.dtype != np.float64:
+        return activated(node, x, GeluTanh())
+    return node.activate(x, GeluTanh(), UNKNOWN)  # onnxruntime's constants are those of float32
 
 
 def swish(node: Node, x: Value, *, alpha: float = 1.0) -> Value:
