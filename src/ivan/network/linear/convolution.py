@@ -75,6 +75,11 @@ class Convolution(LinearMap):
         return height + top + bottom, width + left + right
 
     @property
+    def _tiles(self) -> bool:
+        """Whether no two windows overlap, as where an image is cut into patches: then a loop over kernels is waste."""
+        return self.strides == self.kernel.shape[2:] and self.dilations == (1, 1)
+
+    @property
     def _chunk(self) -> int:
         """How many rows of a batch are unfolded at once."""
         _, _, kh, kw = self.kernel.shape
@@ -91,10 +96,14 @@ class Convolution(LinearMap):
         top, left, bottom, right = self.pads
         padded = np.pad(tensor, ((0, 0), (0, 0), (top, bottom), (left, right))) if any(self.pads) else tensor
         g = self.groups
-        columns = np.empty((len(tensor), g, per_group, kh, kw, oh, ow))
-        for i in range(kh):
-            for j in range(kw):
-                columns[:, :, :, i, j] = self._window(padded, i, j).reshape(-1, g, per_group, oh, ow)
+        if self._tiles:
+            tiled = padded[:, :, : oh * kh, : ow * kw].reshape(-1, g, per_group, oh, kh, ow, kw)
+            columns = tiled.transpose(0, 1, 2, 4, 6, 3, 5)
+        else:
+            columns = np.empty((len(tensor), g, per_group, kh, kw, oh, ow))
+            for i in range(kh):
+                for j in range(kw):
+                    columns[:, :, :, i, j] = self._window(padded, i, j).reshape(-1, g, per_group, oh, ow)
         kernel = self.kernel.reshape(g, out // g, per_group * kh * kw)
         result: Array = np.matmul(kernel, columns.reshape(-1, g, per_group * kh * kw, oh * ow))
         return result.reshape(len(tensor), self.rows)
@@ -110,9 +119,13 @@ class Convolution(LinearMap):
         columns = np.matmul(kernel.transpose(0, 2, 1), a.reshape(-1, g, out // g, oh * ow))
         columns = columns.reshape(-1, g, per_group, kh, kw, oh, ow)
         padded = np.zeros((len(columns), channels, *self._padded_size))
-        for i in range(kh):
-            for j in range(kw):
-                self._window(padded, i, j)[...] += columns[:, :, :, i, j].reshape(-1, channels, oh, ow)
+        if self._tiles:
+            tiled = columns.transpose(0, 1, 2, 5, 3, 6, 4)
+            padded[:, :, : oh * kh, : ow * kw] = tiled.reshape(-1, channels, oh * kh, ow * kw)
+        else:
+            for i in range(kh):
+                for j in range(kw):
+                    self._window(padded, i, j)[...] += columns[:, :, :, i, j].reshape(-1, channels, oh, ow)
         top, left = self.pads[:2]
         return padded[:, :, top : top + height, left : left + width].reshape(len(columns), self.columns)
 
