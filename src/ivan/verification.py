@@ -34,7 +34,7 @@ from ivan.incremental.techniques import Techniques
 from ivan.memory import Base, Memory, load_store
 from ivan.network.reference import self_check
 from ivan.options import Options
-from ivan.outcome import Listener, Outcome, Use
+from ivan.outcome import Claim, Listener, Outcome, Use
 from ivan.problem import Problem
 from ivan.search import Search, Seed
 from ivan.search.form import carrying_pays
@@ -57,6 +57,7 @@ def verify(
     base: str | None = None,
     fresh: bool = False,
     recheck: bool = False,
+    keep_proof: bool = False,
     options: Options | None = None,
     deadline: Deadline = NEVER,
     listener: Listener | None = None,
@@ -71,6 +72,7 @@ def verify(
         base: model file, or beginning of a stored digest, whose proof to start from.
         fresh: ignore what is stored, save what is found.
         recheck: replay a stored proof even when the answer is stored, or follows from another one.
+        keep_proof: hand out the proof of `unsat` also where the answer is stored, with all that `write_proof` needs.
         options: all other knobs.
         deadline: an outer limit.
         listener: told what happens.
@@ -86,7 +88,7 @@ def verify(
     if store is not False:
         load_store()  # an import, so not part of solving
     with parallel.one_blas_thread():
-        return run.answer(store, base, fresh=fresh, recheck=recheck)
+        return run.answer(store, base, fresh=fresh, recheck=recheck, keep_proof=keep_proof)
 
 
 class _Verification:
@@ -156,10 +158,16 @@ class _Verification:
     # -- answering ----------------------------------------------------------------------------------------------------
 
     def answer(
-        self, store: str | PathLike[str] | bool | None, base: str | None, *, fresh: bool, recheck: bool
+        self,
+        store: str | PathLike[str] | bool | None,
+        base: str | None,
+        *,
+        fresh: bool,
+        recheck: bool,
+        keep_proof: bool,
     ) -> Outcome:
         """Everything after reading."""
-        self._solving = time.monotonic()
+        self._solving, self._keep_proof = time.monotonic(), keep_proof
         with_store = store is not False
         location = None if store is None or isinstance(store, bool) else fspath(store)
         try:
@@ -221,12 +229,18 @@ class _Verification:
     def _known(self) -> bool:
         """A stored answer to this very question; a counterexample only counts when it is confirmed once more."""
         assert self._memory is not None
+        proof = None
         with self._phase("store"):
             found = self._memory.exact()
+            if found is not None and self._keep_proof and found[0].verdict == Verdict.UNSAT.value:
+                proof = self._memory.proof(found[0])
+                found = None if proof is None else found
         if found is None:
             return False
         run, witness = found
         outcome = self._outcome
+        if proof is not None:
+            outcome.proof, outcome.claim = proof, self._claim(run.options, run.seconds, run.statistics)
         if run.verdict == Verdict.SAT.value:
             confirmed = None if witness is None else confirm(self._problem, self._run_model, witness.inputs)
             if confirmed is None:
@@ -241,6 +255,8 @@ class _Verification:
     def _implied(self) -> bool:
         """A stored `unsat` to a question about this model that leaves nothing of this one."""
         assert self._memory is not None
+        if self._keep_proof:  # what is asked for is a proof of this very question: it grows from that of the other one
+            return False
         with self._phase("store"):
             found = self._memory.implied()
         if found is None:
@@ -374,6 +390,8 @@ class _Verification:
             self._save(self._memory)
             if verdict is Verdict.UNSAT and outcome.run is not None:
                 self._compact(self._memory, outcome.run)
+        if self._keep_proof and verdict is Verdict.UNSAT and outcome.claim is None:
+            outcome.claim = self._claim(self._options.digest(), outcome.solve_seconds, self._statistics())
         outcome.seconds = time.monotonic() - self._began
         return outcome
 
@@ -391,16 +409,27 @@ class _Verification:
             verdict,
             outcome.proof,
             outcome.witness,
-            options=self._options,
+            options=self._options.digest(),
             seconds=outcome.solve_seconds,
-            statistics={
-                "domains": outcome.statistics.domains,
-                "reused_leaves": outcome.reused_leaves,
-                "base_leaves": outcome.base_leaves,
-            },
+            statistics=self._statistics(),
             parent=outcome.base_run if outcome.base_use is Use.PROOF else None,
         )
         outcome.save_seconds = time.monotonic() - start
+
+    def _statistics(self) -> dict[str, object]:
+        """What is saved with a run."""
+        outcome = self._outcome
+        found: dict[str, object] = {
+            "domains": outcome.statistics.domains,
+            "reused_leaves": outcome.reused_leaves,
+            "base_leaves": outcome.base_leaves,
+        }
+        if outcome.base_use is Use.PROOF and outcome.base_name is not None:
+            found["base_name"] = outcome.base_name  # the run has it too, but may be deleted, or left behind
+        return found
+
+    def _claim(self, options: str, seconds: float, statistics: dict[str, object]) -> Claim:
+        return Claim(self._problem, self._deployment.file_digest, options, seconds, statistics)
 
     def _compact(self, memory: Memory, run: int) -> None:
         """Makes the saved proof cheaper to replay, for a share of the time that solving took."""

@@ -76,7 +76,7 @@ class Bases:
         run = self._store.exact(self._network, self._property, compatible=compatible)
         if run is None or not run.has_proof:
             run = self._store.open_run(self._network, self._property)
-        return None if run is None or not compatible(run) else self._base(run, self._problem.network.name)
+        return None if run is None or not compatible(run) else self.of_run(run)
 
     def relatives(self) -> Iterator[Iterator[Candidate[Base]]]:
         """Proofs of this property for other versions, by kinship.
@@ -214,6 +214,10 @@ class Bases:
         if kindred is None:
             self._warn(f"--base {name}: nothing is stored for this property; starting from scratch", None)
         return kindred
+
+    def of_run(self, run: StoredRun) -> Base | None:
+        """The proof of a run of this very question."""
+        return self._base(run, self._problem.network.name)
 
     def _base(self, run: StoredRun, name: str) -> Base | None:
         stored = self._guarded(lambda: self._store.proof(run.id))
