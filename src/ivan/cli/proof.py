@@ -175,7 +175,8 @@ def _sentence(found: Checked) -> str:
     run = found.run
     about = f"{run.network_name}, {run.property_name}" if found.same_model else f"made for {run.network_name}"
     if found.holds:
-        return f"the proof holds: all {plural(found.leaves, 'leaf', 'leaves')} ({about})"
+        leaves = f"{'all ' if found.leaves > 1 else ''}{plural(found.leaves, 'leaf', 'leaves')}"
+        return f"the proof holds: {leaves} ({about})"
     fails = "fails" if found.failed_leaves == 1 else "fail"
     leaves = f"{found.failed_leaves:,} of {plural(found.leaves, 'leaf', 'leaves')} {fails}"
     return f"the proof does not hold: {leaves} ({about})"
