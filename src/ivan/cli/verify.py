@@ -16,7 +16,7 @@ import click
 
 from ivan.cli.output import check_proof_target, check_target, make_folder, print_answer, write_file
 from ivan.cli.parameters import FILE, FILE_OR_DASH, FOLDER, knob_option
-from ivan.cli.question import models_and_query, network_option
+from ivan.cli.question import by_name, models_and_query, network_option
 from ivan.options import knob
 
 if TYPE_CHECKING:
@@ -39,9 +39,12 @@ LAST_WORD = 0.08
 @click.option("--recheck", is_flag=True, help="Replay a stored proof even where the store has the answer.")
 @click.option(
     "--base",
+    "bases",
     type=FILE,
-    metavar="MODEL|DIGEST",
-    help="Start from this version's proof; by default from the one that promises the least work.",
+    multiple=True,
+    metavar="[NAME=]MODEL|DIGEST",
+    help="Start from this version's proof; by default from the one that promises the least work. Of several networks "
+    "NAME=MODEL once for each, or one digest.",
 )
 @click.option(
     "--incremental",
@@ -83,7 +86,7 @@ def verify(
     no_store: bool,
     fresh: bool,
     recheck: bool,
-    base: str | None,
+    bases: tuple[str, ...],
     incremental: str,
     alpha: float,
     theta: float,
@@ -115,6 +118,8 @@ def verify(
       ivan verify model-v2.onnx property.vnnlib --base model.onnx --json report.json
       ivan verify property.vnnlib --network N=model.onnx    # the form of the VNN-LIB standard
       ivan verify equivalence.vnnlib --network f=model.onnx --network g=pruned.onnx
+      ivan verify equivalence.vnnlib --network f=model.onnx --network g=pruned-v2.onnx \\
+                  --base f=model.onnx --base g=pruned.onnx
       ivan verify model.onnx property.vnnlib --proof holds.proof    # for others: `ivan proof check`
 
     \b
@@ -126,6 +131,7 @@ def verify(
     """
     started: float = context.obj["started"] if context.obj else time.monotonic()
     models, query = models_and_query(files, networks)
+    base = _base(bases)
     if no_store and (store or base or recheck or fresh):
         raise click.UsageError("--no-store does not go with --store, --base, --recheck or --fresh")
     if quiet and verbose:
@@ -217,6 +223,15 @@ def verify(
             else:
                 write_file(Path(report), text + "\n")
     return 0
+
+
+def _base(given: tuple[str, ...]) -> str | dict[str, str] | None:
+    """The version to start from: a file or a digest, or files by the names of networks."""
+    if not given:
+        return None
+    if len(given) == 1 and ("=" not in given[0] or Path(given[0]).exists()):
+        return given[0]
+    return by_name("--base", given)
 
 
 def _write_proof(outcome: Outcome, path: Path, *, quiet: bool) -> None:

@@ -7,7 +7,7 @@ on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,7 +19,7 @@ from ivan.errors import StoreError
 from ivan.incremental.base import Candidate
 from ivan.incremental.compact import Compacted
 from ivan.incremental.kindred import hull, kin
-from ivan.memory.bases import Base, Bases
+from ivan.memory.bases import Base, Bases, Version
 from ivan.memory.implied import implying
 from ivan.memory.stored import RELATIVES, Warn, guarded, hull_bytes, once, trusted
 from ivan.network.compare import weights, weights_bytes
@@ -144,18 +144,18 @@ class Memory:
         own = self._guarded(lambda: self._bases.kindred(of=self._network))
         return own or self._guarded(self._bases.kindred)
 
-    def version(self, name: str) -> str | None:
-        """Digest of the version that the user names, by file or by digest.
+    def version(self, base: str | Mapping[str, str]) -> Version | None:
+        """The version that the user names, by file or by digest, or by the files of several networks.
 
         Raises:
-            MismatchError: no stored network is called so, or several are.
-            InputError: the file cannot be read as a model.
+            MismatchError: no stored network is called so, or several are; or a network has no file.
+            InputError: a file cannot be read as a model.
         """
-        return self._guarded(lambda: self._bases.version(name))
+        return self._guarded(lambda: self._bases.version(base))
 
-    def of_version(self, digest: str, name: str) -> Base | None:
-        """The proof of that version, which the user names so."""
-        return self._guarded(lambda: self._bases.of_version(digest, name))
+    def of_version(self, version: Version) -> Base | None:
+        """The proof of a version that the user names."""
+        return self._guarded(lambda: self._bases.of_version(version))
 
     def names(self, run: StoredRun) -> tuple[str | None, str | None]:
         """The network that a run is about, and its property where that is another one."""
