@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 from collections.abc import Iterator
@@ -170,6 +171,19 @@ def test_the_fields_of_a_report_are_listed(
     assert counters == list(report["statistics"])
     (phases,) = (QUOTED.findall(row[1]) for row in rows(text) if row[0] == "`phases`")
     assert set(report["phases"]) <= set(phases)
+
+
+def test_the_fields_of_a_checked_proof_are_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("model.onnx").write_bytes(small())
+    Path("holds.vnnlib").write_text(HOLDS)
+    shell = Shell(capsys)
+    shell.verify("model.onnx", "holds.vnnlib", "--proof", "holds.proof")
+    report = json.loads(shell("proof", "check", "holds.proof", "model.onnx", "holds.vnnlib", "--json").out)
+    listed = [row for row in rows(part("formats.md", "Proofs")) if len(row) == 2]
+    assert [name for row in listed for name in QUOTED.findall(row[0])][-len(report) :] == list(report)
 
 
 def test_the_fields_of_details_are_listed() -> None:

@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, numpy_helper
 from tests.declared import asked, box, equal, network, tensor
+from tests.desk import Told
 from tests.models import Graph, dense
 from tests.network.test_inputs import with_inputs
 
@@ -94,10 +95,79 @@ def test_an_answer_implies_weaker_ones_about_the_same_inputs_alone(folder):
     assert other.base_use not in (Use.ANSWER, Use.IMPLICATION)
 
 
-def test_a_base_cannot_be_named_for_several_networks(folder):
-    with pytest.raises(InputError, match="no version of several networks can be named as a base") as caught:
-        ivan.verify(MODELS, apart(0.05), store="proofs.db", base="f.onnx")
+def moved(name: str, by: float, seed: int) -> str:
+    """Another version of a model, its weights a little off; the name of its file."""
+    proto, rng = onnx.load(name), np.random.default_rng(seed)
+    for weight in proto.graph.initializer:
+        array = numpy_helper.to_array(weight)
+        nearby = array + by * rng.standard_normal(array.shape).astype(np.float32)
+        weight.CopyFrom(numpy_helper.from_array(nearby, weight.name))
+    file = f"{Path(name).stem}-{seed}.onnx"
+    onnx.save(proto, file)
+    return file
+
+
+@pytest.mark.parametrize("carried", [False, True])
+def test_the_proof_of_an_earlier_combination_is_the_seed_where_it_is_named(folder, monkeypatch, carried):
+    """Whatever form it has; and it is the named one, though another is nearer."""
+    monkeypatch.setattr("ivan.verification.carrying_pays", lambda *_: carried)
+    far = {"f": "f.onnx", "g": moved("g.onnx", 2e-3, 1)}
+    new = {"f": "f.onnx", "g": moved("g.onnx", 1e-5, 2)}
+    old = ivan.verify(far, apart(0.1), store="proofs.db")
+    ivan.verify(MODELS, apart(0.1), store="proofs.db", fresh=True)
+    assert old.verdict is Verdict.UNSAT
+    assert old.network_digest in (
+        form.network.digest for form in (deploy(apart(0.1), far).problem, deploy(apart(0.1), far).as_differences())
+    )
+    for base in (far, {name: Path(file) for name, file in far.items()}, old.network_digest[:16]):
+        told = Told()
+        found = ivan.verify(new, apart(0.1), store="proofs.db", base=base, recheck=True, listener=told)
+        assert told.warnings == []
+        assert (found.verdict, found.base_use, found.base_run) == (Verdict.UNSAT, Use.PROOF, old.run)
+        assert found.base_leaves == old.leaves
+        assert found.reused_leaves > 0
+
+
+def test_a_network_that_equals_another_needs_no_base_of_its_own(folder):
+    networks = [
+        network("f", [tensor("X", 1, 3)], [tensor("Y", 1, 2)]),
+        network("g", [tensor("V", 1, 3)], [tensor("W", 1, 2)], equal_to="f"),
+    ]
+    ends = "".join(f"(assert (and (>= X_{i} -0.1) (<= X_{i} 0.1)))" for i in range(6))
+    query = asked(networks, ends + "(assert (>= Y_0 (+ Y_2 50)))")
+    old = ivan.verify({"f": "f.onnx"}, query, store="proofs.db")
+    for base in ({"f": "f.onnx"}, {"f": "f.onnx", "g": "f.onnx"}, "f.onnx"):
+        new = ivan.verify({"f": "g.onnx"}, query, store="proofs.db", base=base, recheck=True)
+        assert (new.verdict, new.base_run) == (Verdict.UNSAT, old.run)
+    with pytest.raises(InputError, match="network g is equal to f, but another model is given"):
+        ivan.verify({"f": "g.onnx"}, query, store="proofs.db", base={"f": "f.onnx", "g": "g.onnx"}, recheck=True)
+
+
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [
+        ("f.onnx", "--base f.onnx: .* is about the networks f, g"),
+        ({"f": "f.onnx"}, "--base f=f.onnx: no model for network g"),
+        ({"g": "f.onnx"}, "--base g=f.onnx: no model for network f"),
+        ({}, "no model for networks f, g"),
+        ({"f": "f.onnx", "g": "nosuch.onnx"}, "--base g=nosuch.onnx: no such file"),
+        ({"f": "f.onnx", "g": "g.onnx", "h": "g.onnx"}, "declares no network h"),
+        ("nosuch", "--base nosuch: no such file, and no stored network has a digest that begins so"),
+    ],
+)
+def test_a_base_that_names_no_combination_is_refused(folder, base, message):
+    with pytest.raises(InputError, match=message) as caught:
+        ivan.verify(MODELS, apart(0.05), store="proofs.db", base=base)
     assert caught.value.hint
+    assert "\n" not in caught.value.message
+
+
+def test_a_combination_that_was_never_verified_costs_its_benefit(folder):
+    told = Told()
+    found = ivan.verify(MODELS, apart(0.05), store="proofs.db", base={"f": "g.onnx", "g": "f.onnx"}, listener=told)
+    assert (found.verdict, found.base_run) == (Verdict.UNSAT, None)
+    (warning,) = told.warnings
+    assert warning.startswith("--base f=g.onnx --base g=f.onnx: nothing is stored for this property")
 
 
 def test_tensors_are_cut_in_the_order_of_the_declarations():

@@ -13,23 +13,37 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ivan.batch.api import verify_batch
+    from ivan.checking import check_proof
     from ivan.network.onnx_reader import read_network as load_network
     from ivan.outcome import Outcome
+    from ivan.proof_file import write_proof
     from ivan.verdict import Verdict
     from ivan.verification import verify
     from ivan.vnnlib import read_query as load_query
 
 __version__ = "0.1.0"
 
-__all__ = ["Outcome", "Verdict", "__version__", "load_network", "load_query", "verify", "verify_batch"]
+__all__ = [
+    "Outcome",
+    "Verdict",
+    "__version__",
+    "check_proof",
+    "load_network",
+    "load_query",
+    "verify",
+    "verify_batch",
+    "write_proof",
+]
 
 _HOMES = {
     "Outcome": ("ivan.outcome", "Outcome"),
     "Verdict": ("ivan.verdict", "Verdict"),
+    "check_proof": ("ivan.checking", "check_proof"),
     "load_network": ("ivan.network.onnx_reader", "read_network"),
     "load_query": ("ivan.vnnlib", "read_query"),
     "verify": ("ivan.verification", "verify"),
     "verify_batch": ("ivan.batch.api", "verify_batch"),
+    "write_proof": ("ivan.proof_file", "write_proof"),
 }
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from ivan.errors import ProofError, StoreError
 from ivan.network.compare import stored_weights
 from ivan.problem import MOST_CASES
+from ivan.proof import Proof
 from ivan.proof.codec import READABLE, decode
 from ivan.proof.laws import check_alone
 from ivan.store.records import Examined, ProofRecord, WitnessRecord
@@ -146,6 +147,23 @@ def _check_proof(record: ProofRecord) -> None:
 def _check_witness(witness: WitnessRecord) -> None:
     if not np.isfinite([*witness.inputs, *witness.outputs]).all():
         raise ProofError("its counterexample holds something that is no number")
+
+
+def stored_proof(store: ProofStore, run: int) -> Proof:
+    """A stored proof that obeys every law that can be told without its model.
+
+    Raises:
+        ProofError: there is none, or it is damaged.
+    """
+    data = store.proof(run).data
+    try:
+        proof = decode(data)
+        check_alone(proof, MOST_CASES)
+    except ProofError as error:
+        raise ProofError(
+            f"{store.location}: run {run}: {error.message}", hint=error.hint or "verify again with --fresh"
+        ) from error
+    return proof
 
 
 def one_line(text: str) -> str:

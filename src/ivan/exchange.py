@@ -15,7 +15,8 @@ as it stands: its proof is replayed on the model, its counterexample confirmed, 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -47,11 +48,47 @@ def export_file(store: ProofStore, path: Path, only: Collection[int] | None = No
     for number in only or ():
         if store.run(number) is None:
             raise InputError(f"there is no run {number} that can be read", hint="`ivan cache list` shows the runs")
+    with new_file(path, store) as made:
+        return copied_to(made, store, only)
+
+
+def copied_to(made: ProofStore, store: ProofStore, only: Collection[int] | None, *, weights: bool = True) -> Copied:
+    """Adds runs of a store to one that is to be given away.
+
+    Args:
+        made: the other store.
+        store: an open store.
+        only: numbers of the runs, where not all are wanted.
+        weights: take the weights of the networks along.
+
+    Raises:
+        StoreError: the store cannot be read, or a run that is wanted is damaged.
+    """
+    done = store.copy_to(made, _voucher(), only=only, strict=only is not None, weights=weights)
+    if only is not None and done.left_out:
+        raise _refusal(f"{store.location}: nothing was exported", store.location, _named(done))
+    return done
+
+
+@contextmanager
+def new_file(path: Path, store: ProofStore | None = None, *, small: bool = False) -> Iterator[ProofStore]:
+    """An empty store that becomes the file when the block ends, and nothing when an exception leaves it.
+
+    Args:
+        path: of the file; an existing one is replaced.
+        store: the store that is read meanwhile, which the file must not be.
+        small: for a file of a few rows, which is a quarter as large with small pages.
+
+    Raises:
+        StoreError: the file is a store in use.
+        InputError: the file cannot be written.
+    """
     target = path.resolve()  # a link stays a link
     partial = target.with_name(f".{target.name}.{os.getpid()}")
     files = (partial, _beside(partial, "wal"), _beside(partial, "shm"))
     try:
-        _refuse_itself(store, path)
+        if store is not None:
+            _refuse_itself(store, path)
         if _beside(target, "wal").exists():
             raise StoreError(f"{path}: is a proof store that is in use", hint="give another name")
         if target.exists() and not target.is_file():
@@ -59,17 +96,14 @@ def export_file(store: ProofStore, path: Path, only: Collection[int] | None = No
         for file in files:
             file.unlink(missing_ok=True)
         with ProofStore.open(partial) as made:
-            done = store.copy_to(made, _voucher(), only=only, strict=only is not None)
-            if only is not None and done.left_out:
-                raise _refusal(f"{store.location}: nothing was exported", store.location, _named(done))
-            made.seal()
+            yield made
+            made.seal(small=small)
         partial.replace(target)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}", hint="is the folder writable?") from error
     finally:
         for file in files:
             file.unlink(missing_ok=True)
-    return done
 
 
 def import_file(store: ProofStore, path: Path) -> Copied:

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass, field
 
 from ivan.answer import Tensor, assignment
+from ivan.problem import Problem
 from ivan.proof import Proof, Witness
 from ivan.search import Statistics
 from ivan.verdict import Verdict
@@ -29,6 +30,25 @@ class Use(enum.Enum):
         return self in (Use.ANSWER, Use.IMPLICATION)
 
 
+@dataclass(frozen=True)
+class Claim:
+    """What a proof is about, and how it was found: all that has to be known to give it away.
+
+    Attributes:
+        problem: what was asked.
+        file_digest: names the model's file.
+        options: digest of the options that change a proof.
+        seconds: that finding it took.
+        statistics: as they are saved with it.
+    """
+
+    problem: Problem
+    file_digest: str
+    options: str
+    seconds: float
+    statistics: dict[str, object]
+
+
 @dataclass
 class Outcome:
     """What a verification found, and what it took.
@@ -36,7 +56,9 @@ class Outcome:
     Attributes:
         verdict: the answer.
         witness: the counterexample of `sat`.
-        proof: of `unsat`; the open tree of a run that was cut off; None when the answer came from a stored run.
+        proof: of `unsat`; the open tree of a run that was cut off; None when the answer came from a stored run, unless
+            the proof was asked for.
+        claim: what the proof is about, where it was asked for.
         tensors: the counterexample as the query's tensors; of VNN-LIB 1.0 none.
         vnnlib_version: major version of the dialect the question was asked in.
         network_digest: names the network.
@@ -61,6 +83,7 @@ class Outcome:
     verdict: Verdict
     witness: Witness | None = None
     proof: Proof | None = None
+    claim: Claim | None = field(default=None, repr=False)
     tensors: tuple[Tensor, ...] = ()
     vnnlib_version: int = 1
     network_digest: str = ""

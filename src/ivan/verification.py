@@ -26,20 +26,23 @@ from ivan.bounds import parallel
 from ivan.bounds.columns import Model as Columns
 from ivan.deadline import NEVER, Deadline, OutOfTime
 from ivan.deployment import Deployment, deploy
-from ivan.errors import InputError, ProofError
+from ivan.errors import ProofError
 from ivan.incremental.base import choose
 from ivan.incremental.compact import compact
 from ivan.incremental.reuse import Reused, reuse
 from ivan.incremental.techniques import Techniques
-from ivan.memory import Base, Memory, load_store
+from ivan.memory import Base, Memory, Version, load_store
 from ivan.network.reference import self_check
 from ivan.options import Options
-from ivan.outcome import Listener, Outcome, Use
+from ivan.outcome import Claim, Listener, Outcome, Use
 from ivan.problem import Problem
 from ivan.search import Search, Seed
 from ivan.search.form import carrying_pays
 from ivan.verdict import Verdict
 from ivan.vnnlib import Query, read_query
+
+Models = str | Mapping[str, str]
+"""One file or digest, or a file for each network of a query by its name."""
 
 FIRST_RESTARTS, LEAVES_PER_START = 8, 64
 """Starting points of the attack that comes before a replay: at least so many, and more for a long one."""
@@ -54,9 +57,10 @@ def verify(
     *,
     timeout: float | None = None,
     store: str | PathLike[str] | bool | None = None,
-    base: str | None = None,
+    base: str | PathLike[str] | Mapping[str, str | PathLike[str]] | None = None,
     fresh: bool = False,
     recheck: bool = False,
+    keep_proof: bool = False,
     options: Options | None = None,
     deadline: Deadline = NEVER,
     listener: Listener | None = None,
@@ -68,9 +72,11 @@ def verify(
         query: VNN-LIB file, plain or .gz; or a property that was read already.
         timeout: seconds; without one the search goes on until it is done.
         store: path or URL of the proof store; None for the user's own, False for none at all.
-        base: model file, or beginning of a stored digest, whose proof to start from.
+        base: model file, or beginning of a stored digest, whose proof to start from; of several networks the file of
+            each by its name, or the beginning of the digest that the store has for all together.
         fresh: ignore what is stored, save what is found.
         recheck: replay a stored proof even when the answer is stored, or follows from another one.
+        keep_proof: hand out the proof of `unsat` also where the answer is stored, with all that `write_proof` needs.
         options: all other knobs.
         deadline: an outer limit.
         listener: told what happens.
@@ -81,12 +87,19 @@ def verify(
     """
     chosen = options or Options()
     run = _Verification(chosen, listener or Listener(), deadline if timeout is None else deadline.sooner(timeout))
-    models = {name: fspath(file) for name, file in model.items()} if isinstance(model, Mapping) else fspath(model)
-    run.read(models, query if isinstance(query, Query) else fspath(query))
+    run.read(_typed(model), query if isinstance(query, Query) else fspath(query))
     if store is not False:
         load_store()  # an import, so not part of solving
     with parallel.one_blas_thread():
-        return run.answer(store, base, fresh=fresh, recheck=recheck)
+        earlier = None if base is None else _typed(base)
+        return run.answer(store, earlier, fresh=fresh, recheck=recheck, keep_proof=keep_proof)
+
+
+def _typed(models: str | PathLike[str] | Mapping[str, str | PathLike[str]]) -> Models:
+    """Files as they are named on a command line."""
+    if isinstance(models, Mapping):
+        return {name: fspath(file) for name, file in models.items()}
+    return fspath(models)
 
 
 class _Verification:
@@ -116,7 +129,7 @@ class _Verification:
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
-    def read(self, models: str | Mapping[str, str], query: str | Query) -> None:
+    def read(self, models: Models, query: str | Query) -> None:
         """All files, and the problem they make."""
         with self._phase("read"):
             self._query: Query = query if isinstance(query, Query) else read_query(query)
@@ -156,10 +169,16 @@ class _Verification:
     # -- answering ----------------------------------------------------------------------------------------------------
 
     def answer(
-        self, store: str | PathLike[str] | bool | None, base: str | None, *, fresh: bool, recheck: bool
+        self,
+        store: str | PathLike[str] | bool | None,
+        base: Models | None,
+        *,
+        fresh: bool,
+        recheck: bool,
+        keep_proof: bool,
     ) -> Outcome:
         """Everything after reading."""
-        self._solving = time.monotonic()
+        self._solving, self._keep_proof = time.monotonic(), keep_proof
         with_store = store is not False
         location = None if store is None or isinstance(store, bool) else fspath(store)
         try:
@@ -170,18 +189,13 @@ class _Verification:
                     )
                     self._outcome.network_digest = self._problem.network.digest
                     self._outcome.property_digest = self._problem.asked
-            if base is not None and sum(network.equal_to is None for network in self._query.networks) > 1:
-                raise InputError(
-                    f"{self._query.path}: no version of several networks can be named as a base",
-                    hint="leave --base out: the same question goes on from its own stored proof",
-                )
             found = self._decide(base, fresh=fresh, recheck=recheck)
             return self._answered(found)
         finally:
             if self._memory is not None:
                 self._memory.close()
 
-    def _decide(self, base: str | None, *, fresh: bool, recheck: bool) -> Verdict:
+    def _decide(self, base: Models | None, *, fresh: bool, recheck: bool) -> Verdict:
         try:
             version = self._version(base)  # first, so that a wrong name is always an error
             if self._memory is not None and not fresh and not recheck and (self._known() or self._implied()):
@@ -194,7 +208,7 @@ class _Verification:
             if self._memory is not None and not fresh:
                 if self._old_witness():
                     return Verdict.SAT
-                chosen = self._best_base() if base is None else self._base_of(version, base)
+                chosen = self._best_base() if base is None else self._base_of(version)
                 # an update that breaks the property is often found out long before its old proof is replayed
                 if chosen is not None:
                     starts = max(FIRST_RESTARTS, len(chosen.proof.tree.leaves) // LEAVES_PER_START)
@@ -221,12 +235,18 @@ class _Verification:
     def _known(self) -> bool:
         """A stored answer to this very question; a counterexample only counts when it is confirmed once more."""
         assert self._memory is not None
+        proof = None
         with self._phase("store"):
             found = self._memory.exact()
+            if found is not None and self._keep_proof and found[0].verdict == Verdict.UNSAT.value:
+                proof = self._memory.proof(found[0])
+                found = None if proof is None else found
         if found is None:
             return False
         run, witness = found
         outcome = self._outcome
+        if proof is not None:
+            outcome.proof, outcome.claim = proof, self._claim(run.options, run.seconds, run.statistics)
         if run.verdict == Verdict.SAT.value:
             confirmed = None if witness is None else confirm(self._problem, self._run_model, witness.inputs)
             if confirmed is None:
@@ -241,6 +261,8 @@ class _Verification:
     def _implied(self) -> bool:
         """A stored `unsat` to a question about this model that leaves nothing of this one."""
         assert self._memory is not None
+        if self._keep_proof:  # what is asked for is a proof of this very question: it grows from that of the other one
+            return False
         with self._phase("store"):
             found = self._memory.implied()
         if found is None:
@@ -264,19 +286,19 @@ class _Verification:
         self._near = [witness.inputs for _, witness in mine]
         return False
 
-    def _version(self, name: str | None) -> str | None:
-        """Digest of the version that the user names."""
-        if self._memory is None or name is None:
+    def _version(self, base: Models | None) -> Version | None:
+        """The version that the user names."""
+        if self._memory is None or base is None:
             return None
         with self._phase("store"):
-            return self._memory.version(name)
+            return self._memory.version(base)
 
-    def _base_of(self, version: str | None, name: str) -> Base | None:
+    def _base_of(self, version: Version | None) -> Base | None:
         """The proof of the version that the user names."""
         if self._memory is None or version is None:
             return None
         with self._phase("store"):
-            return self._memory.of_version(version, name)
+            return self._memory.of_version(version)
 
     def _best_base(self) -> Base | None:
         """This question's own proof, else the most promising one of another version, else a kindred question's."""
@@ -374,6 +396,8 @@ class _Verification:
             self._save(self._memory)
             if verdict is Verdict.UNSAT and outcome.run is not None:
                 self._compact(self._memory, outcome.run)
+        if self._keep_proof and verdict is Verdict.UNSAT and outcome.claim is None:
+            outcome.claim = self._claim(self._options.digest(), outcome.solve_seconds, self._statistics())
         outcome.seconds = time.monotonic() - self._began
         return outcome
 
@@ -391,16 +415,27 @@ class _Verification:
             verdict,
             outcome.proof,
             outcome.witness,
-            options=self._options,
+            options=self._options.digest(),
             seconds=outcome.solve_seconds,
-            statistics={
-                "domains": outcome.statistics.domains,
-                "reused_leaves": outcome.reused_leaves,
-                "base_leaves": outcome.base_leaves,
-            },
+            statistics=self._statistics(),
             parent=outcome.base_run if outcome.base_use is Use.PROOF else None,
         )
         outcome.save_seconds = time.monotonic() - start
+
+    def _statistics(self) -> dict[str, object]:
+        """What is saved with a run."""
+        outcome = self._outcome
+        found: dict[str, object] = {
+            "domains": outcome.statistics.domains,
+            "reused_leaves": outcome.reused_leaves,
+            "base_leaves": outcome.base_leaves,
+        }
+        if outcome.base_use is Use.PROOF and outcome.base_name is not None:
+            found["base_name"] = outcome.base_name  # the run has it too, but may be deleted, or left behind
+        return found
+
+    def _claim(self, options: str, seconds: float, statistics: dict[str, object]) -> Claim:
+        return Claim(self._problem, self._deployment.file_digest, options, seconds, statistics)
 
     def _compact(self, memory: Memory, run: int) -> None:
         """Makes the saved proof cheaper to replay, for a share of the time that solving took."""

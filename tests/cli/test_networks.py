@@ -92,7 +92,10 @@ def test_vnnlib_1_is_serialised_as_x_and_y(ivan: Shell) -> None:
         ((*BOTH, "--network", "h=g.onnx"), "declares no network h"),
         ((*BOTH, "--network", "g=f.onnx"), "--network g=f.onnx: g is there twice"),
         (("--network", "f"), "--network f: NAME=MODEL is expected"),
-        ((*BOTH, "--base", "f.onnx"), "no version of several networks can be named as a base"),
+        ((*BOTH, "--base", "f.onnx"), "is about the networks f, g"),
+        ((*BOTH, "--base", "f=f.onnx"), "--base f=f.onnx: no model for network g"),
+        ((*BOTH, "--base", "f=f.onnx", "--base", "g.onnx"), "--base g.onnx: NAME=MODEL is expected"),
+        ((*BOTH, "--base", "f=f.onnx", "--base", "f=g.onnx"), "--base f=g.onnx: f is there twice"),
         ((*BOTH, "--serialise-assignments", "f.onnx"), "Directory 'f.onnx' is a file"),
     ],
 )
@@ -106,6 +109,24 @@ def test_what_is_wrong_with_the_networks_is_said_in_a_line(
     assert first.startswith("error: ")
     assert message in first
     assert second.startswith("hint: ")
+
+
+@pytest.mark.usefixtures("questions")
+def test_an_earlier_combination_is_named_by_its_models(ivan: Shell) -> None:
+    old = ivan.report("close.vnnlib", *BOTH)
+    swapped = ("--network", "f=g.onnx", "--network", "g=f.onnx")
+    new = ivan.report("close.vnnlib", *swapped, "--base", "f=f.onnx", "--base", "g=g.onnx")
+    assert (new["verdict"], new["base_use"], new["base_run"]) == ("unsat", "proof", old["run"])
+    assert new["base_leaves"] == old["leaves"]
+    named = ivan.report("close.vnnlib", *swapped, "--recheck", "--base", old["network_digest"][:12])
+    assert named["base_run"] == old["run"]
+
+
+def test_a_file_whose_name_has_an_equals_sign_is_a_base(ivan: Shell, here: Path) -> None:
+    (here / "a=b.onnx").write_bytes((here / "model.onnx").read_bytes())
+    run = ivan.report("model.onnx", "holds.vnnlib")["run"]
+    report = ivan.report("model.onnx", "holds.vnnlib", "--base", "a=b.onnx", "--recheck")
+    assert report["base_run"] == run
 
 
 @pytest.mark.usefixtures("questions")

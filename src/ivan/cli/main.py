@@ -1,7 +1,7 @@
 """The `ivan` command: its subcommands, and the one place where errors become a line, a hint and an exit code.
 
 0    every verdict
-1    damage that `ivan cache doctor` found; a version that `ivan gate` stops
+1    damage that `ivan cache doctor` found; a version that `ivan gate` stops; a proof that does not hold
 2    input that cannot be used
 3    what `ivan gate` leaves undecided
 4    an internal error, always a bug
@@ -27,6 +27,7 @@ _COMMANDS = {
     "batch": ("ivan.cli.batch", "batch", "Verify all instances of a list."),
     "gate": ("ivan.cli.gate", "gate", "Check that a new version keeps what a suite demands."),
     "cache": ("ivan.cli.cache", "cache", "Look at the stored proofs, carry them elsewhere, or delete them."),
+    "proof": ("ivan.cli.proof", "proof", "Look at a proof, check it on a model, write it to a file."),
     "tree": ("ivan.cli.tree", "tree", "Draw a stored proof: as text, as a page, for papers."),
     "model": ("ivan.cli.model", "model", "Look at a model, or at what changed between two."),
     "spec": ("ivan.cli.spec", "spec", "Write properties of a common kind as VNN-LIB."),
@@ -80,7 +81,7 @@ def cli() -> None:
     \b
     Exit codes:
       0    every verdict, and every other command that did what it was told
-      1    damage that `ivan cache doctor` found, a violation that `ivan gate` found
+      1    damage that `ivan cache doctor` found, a violation that `ivan gate` found, a proof that does not hold
       2    something given cannot be used
       3    a property that `ivan gate` left undecided and that must hold
       4    an internal error, always a bug

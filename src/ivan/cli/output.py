@@ -58,6 +58,46 @@ def check_target(path: Path) -> None:
         raise InputError(f"{path}: cannot be written: permission denied", hint=_HINT)
 
 
+def check_proof_target(path: Path, store: str | None = None) -> None:
+    """Can a file with one proof be written there, without anything being lost but another such file?
+
+    Args:
+        path: of the file.
+        store: the proof store in use, as it was named; None for the default one.
+
+    Raises:
+        InputError: no.
+    """
+    check_target(path)
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise InputError(f"{path}: cannot be written: it is no ordinary file", hint="give the name of a file")
+    from ivan.store import shown_location  # imports SQLAlchemy, and there seldom is such a file
+
+    named = Path(shown_location(store))
+    if named.exists() and path.samefile(named):
+        raise InputError(f"{path}: is the proof store itself", hint="give the name of another file")
+    if not _replaceable(path):
+        raise InputError(
+            f"{path}: is there already, and is no file with one proof", hint="give another name, or delete it first"
+        )
+
+
+def _replaceable(path: Path) -> bool:
+    """Is it empty, or a store with one run?"""
+    import sqlite3
+    from contextlib import closing
+
+    try:
+        if not path.stat().st_size:
+            return True
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            return bool(connection.execute("SELECT count(*) = 1 FROM runs").fetchone()[0])
+    except (OSError, sqlite3.Error):
+        return False
+
+
 def make_folder(path: Path) -> None:
     """Makes a folder, and those above it, where it is not there.
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ivan.cli.output import check_target, make_folder, print_answer, write_file
+from ivan.cli.output import check_proof_target, check_target, make_folder, print_answer, write_file
 from ivan.cli.parameters import FILE, FILE_OR_DASH, FOLDER, knob_option
+from ivan.cli.question import by_name, models_and_query, network_option
 from ivan.options import knob
 
 if TYPE_CHECKING:
@@ -25,19 +26,10 @@ if TYPE_CHECKING:
 LAST_WORD = 0.08
 """Seconds before the deadline at which an answer is printed at the latest, whatever is still running."""
 
-_MODEL_SUFFIXES = (".onnx", ".onnx.gz")
-_QUERY_SUFFIXES = (".vnnlib", ".vnnlib.gz")
-
 
 @click.command("verify")
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="MODEL QUERY")
-@click.option(
-    "--network",
-    "networks",
-    multiple=True,
-    metavar="NAME=MODEL",
-    help="The model of one of QUERY's networks; once for each that is not equal to another.",
-)
+@network_option
 @knob_option("timeout", float, metavar="SECONDS")
 @click.option(
     "--store", type=FILE, metavar="PATH|URL", help="Proof store; default: IVAN_STORE, else the user's cache directory."
@@ -47,9 +39,12 @@ _QUERY_SUFFIXES = (".vnnlib", ".vnnlib.gz")
 @click.option("--recheck", is_flag=True, help="Replay a stored proof even where the store has the answer.")
 @click.option(
     "--base",
+    "bases",
     type=FILE,
-    metavar="MODEL|DIGEST",
-    help="Start from this version's proof; by default from the one that promises the least work.",
+    multiple=True,
+    metavar="[NAME=]MODEL|DIGEST",
+    help="Start from this version's proof; by default from the one that promises the least work. Of several networks "
+    "NAME=MODEL once for each, or one digest.",
 )
 @click.option(
     "--incremental",
@@ -62,6 +57,12 @@ _QUERY_SUFFIXES = (".vnnlib", ".vnnlib.gz")
 @knob_option("theta", float)
 @knob_option("compact", float, metavar="SHARE")
 @click.option("--witness", type=click.Path(dir_okay=False, path_type=Path), help="Also write the counterexample here.")
+@click.option(
+    "--proof",
+    "proof",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the proof here, for `ivan proof check` and `ivan cache import`.",
+)
 @click.option(
     "--serialise-assignments",
     "folder",
@@ -85,12 +86,13 @@ def verify(
     no_store: bool,
     fresh: bool,
     recheck: bool,
-    base: str | None,
+    bases: tuple[str, ...],
     incremental: str,
     alpha: float,
     theta: float,
     compact: float,
     witness: Path | None,
+    proof: Path | None,
     folder: str | None,
     report: str | None,
     threads: int,
@@ -116,6 +118,9 @@ def verify(
       ivan verify model-v2.onnx property.vnnlib --base model.onnx --json report.json
       ivan verify property.vnnlib --network N=model.onnx    # the form of the VNN-LIB standard
       ivan verify equivalence.vnnlib --network f=model.onnx --network g=pruned.onnx
+      ivan verify equivalence.vnnlib --network f=model.onnx --network g=pruned-v2.onnx \\
+                  --base f=model.onnx --base g=pruned.onnx
+      ivan verify model.onnx property.vnnlib --proof holds.proof    # for others: `ivan proof check`
 
     \b
     Exit codes:
@@ -125,7 +130,8 @@ def verify(
       130  interrupted
     """
     started: float = context.obj["started"] if context.obj else time.monotonic()
-    models, query = _files(files, networks)
+    models, query = models_and_query(files, networks)
+    base = _base(bases)
     if no_store and (store or base or recheck or fresh):
         raise click.UsageError("--no-store does not go with --store, --base, --recheck or --fresh")
     if quiet and verbose:
@@ -142,6 +148,8 @@ def verify(
     for target in (witness, report if report != "-" else None):
         if target is not None:
             check_target(Path(target))
+    if proof is not None:
+        check_proof_target(proof, None if no_store else store)
     if folder is not None:
         make_folder(Path(folder))
 
@@ -187,6 +195,7 @@ def verify(
                 base=base,
                 fresh=fresh,
                 recheck=recheck,
+                keep_proof=proof is not None,
                 options=Options(
                     timeout=timeout,
                     threads=threads,
@@ -205,6 +214,8 @@ def verify(
             outcome = replace(outcome, verdict=Verdict.TIMEOUT, witness=None)
         if witness is not None and outcome.counterexample is not None:
             write_file(witness, outcome.counterexample + "\n")
+        if proof is not None:
+            _write_proof(outcome, proof, quiet=quiet)
         if report is not None:
             text = json.dumps(_report(outcome, models, query, started), indent=2)
             if report == "-":
@@ -214,26 +225,24 @@ def verify(
     return 0
 
 
-def _files(files: tuple[str, ...], networks: tuple[str, ...]) -> tuple[str | dict[str, str], str]:
-    """Model, or models by name, and query, told apart by their suffixes; in the short form the model comes first."""
-    if networks:
-        if len(files) != 1:
-            raise click.UsageError("with --network exactly one QUERY is expected")
-        models: dict[str, str] = {}
-        for given in networks:
-            name, equals, model = given.partition("=")
-            if not (name and equals and model):
-                raise click.UsageError(f"--network {given}: NAME=MODEL is expected")
-            if name in models:
-                raise click.UsageError(f"--network {given}: {name} is there twice")
-            models[name] = model
-        return models, files[0]
-    if len(files) != 2:
-        raise click.UsageError("a MODEL and a QUERY are expected")
-    first, second = files
-    if first.endswith(_QUERY_SUFFIXES) or second.endswith(_MODEL_SUFFIXES):
-        return second, first
-    return first, second
+def _base(given: tuple[str, ...]) -> str | dict[str, str] | None:
+    """The version to start from: a file or a digest, or files by the names of networks."""
+    if not given:
+        return None
+    if len(given) == 1 and ("=" not in given[0] or Path(given[0]).exists()):
+        return given[0]
+    return by_name("--base", given)
+
+
+def _write_proof(outcome: Outcome, path: Path, *, quiet: bool) -> None:
+    """Writes the proof of `unsat`; where there is none, a line says why and nothing is written."""
+    from ivan.proof_file import nothing_to_write, write_proof
+
+    missing = nothing_to_write(outcome)
+    if missing is None:
+        write_proof(outcome, path)
+    elif not quiet:
+        click.echo(f"no proof was written: {missing}", err=True)
 
 
 _VERSION = re.compile(rb"\A(?:\s|;[^\n]*\n)*\(\s*vnnlib-version\s*<(\d+)")

@@ -6,7 +6,7 @@ bases.py     which stored proof to start from
 memory.py    `Memory`: all of it, seen from one question, and saving
 """
 
-from ivan.memory.bases import Base
+from ivan.memory.bases import Base, Version
 from ivan.memory.memory import Memory, load_store
 
-__all__ = ["Base", "Memory", "load_store"]
+__all__ = ["Base", "Memory", "Version", "load_store"]

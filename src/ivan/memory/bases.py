@@ -7,10 +7,9 @@ of a kindred property serves (incremental/kindred.py): of this network, else of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -28,6 +27,7 @@ from ivan.problem import Problem, build_problem
 from ivan.proof import Kind, Proof
 from ivan.proof.codec import decode
 from ivan.store import NamedRun, NetworkRecord, StoredRun
+from ivan.vnnlib import Query
 
 if TYPE_CHECKING:
     from ivan.store import ProofStore
@@ -58,6 +58,19 @@ class Base:
     asked: str | None = None
 
 
+@dataclass(frozen=True)
+class Version:
+    """A version that the user names.
+
+    Attributes:
+        given: how, as the option says it.
+        digests: of its network, the likeliest first: two networks side by side and as differences have two digests.
+    """
+
+    given: str
+    digests: tuple[str, ...]
+
+
 class Bases:
     """The stored proofs, seen from one question.
 
@@ -76,7 +89,7 @@ class Bases:
         run = self._store.exact(self._network, self._property, compatible=compatible)
         if run is None or not run.has_proof:
             run = self._store.open_run(self._network, self._property)
-        return None if run is None or not compatible(run) else self._base(run, self._problem.network.name)
+        return None if run is None or not compatible(run) else self.of_run(run)
 
     def relatives(self) -> Iterator[Iterator[Candidate[Base]]]:
         """Proofs of this property for other versions, by kinship.
@@ -132,7 +145,7 @@ class Bases:
             run: has the proof.
             record: the other version.
             ancestor: the same, where this one is the same with fewer units.
-            wanted: how the user named it.
+            wanted: how the user named it, where that is so.
         """
         base = self._base(run, record.name)
         if base is None or self._same_architecture(record):
@@ -142,7 +155,7 @@ class Bases:
         if not (base.proof.tree.kind == Kind.UNIT).any():
             return base
         if wanted is not None:
-            self._warn(f"--base {wanted}: its proof splits units of another architecture; starting from scratch", None)
+            self._warn(f"{wanted}: its proof splits units of another architecture; starting from scratch", None)
         return None
 
     def kindred(self, *, of: str | None = None) -> Base | None:
@@ -174,22 +187,32 @@ class Bases:
                 return base
         return None
 
-    def version(self, name: str) -> str:
-        """Digest of the version that the user names.
+    def version(self, base: str | Mapping[str, str]) -> Version:
+        """The version that the user names.
 
         Args:
-            name: its file, or the beginning of its digest.
+            base: its file, or the beginning of its digest; of several networks the file of each by its name, or the
+                beginning of the digest of all together.
 
         Raises:
-            MismatchError: no stored network is called so, or several are.
-            InputError: the file cannot be read as a model.
+            MismatchError: no stored network is called so, or several are; or a network has no file.
+            InputError: a file cannot be read as a model.
         """
+        if isinstance(base, Mapping):
+            return self._of_files(base)
+        name, query = base, self._problem.query
         if Path(name).exists() and not Path(name).is_dir():
-            from ivan.deployment import deploy
+            needed = _needed(query)
+            if len(needed) == 1:
+                return self._of_files({needed[0]: name}, given=f"--base {name}")
+            if needed:
+                raise MismatchError(
+                    f"--base {name}: {query.path} is about the networks {', '.join(needed)}",
+                    hint=f"name the earlier model of each: {_options(dict.fromkeys(needed, 'MODEL'))}",
+                )
             from ivan.network.onnx_reader import read_network
 
-            query = self._problem.query
-            return deploy(query, name).problem.network.digest if query.networks else read_network(name).digest
+            return Version(f"--base {name}", (read_network(name).digest,))
         matches = self._store.find_network(name)
         if len(matches) != 1:
             what = "no stored network has" if not matches else f"{len(matches)} stored networks have"
@@ -197,23 +220,55 @@ class Bases:
                 f"--base {name}: no such file, and {what} a digest that begins so",
                 hint="`ivan cache list` shows the stored networks",
             )
-        return matches[0].digest
+        return Version(f"--base {name}", (matches[0].digest,))
 
-    def of_version(self, digest: str, name: str) -> Base | None:
-        """The proof of this property, else of a kindred one, for one version.
+    def _of_files(self, files: Mapping[str, str], given: str | None = None) -> Version:
+        """The version that these models make, by the names of the query's networks."""
+        from ivan.deployment import deploy
 
-        Args:
-            digest: of the version.
-            name: how the user named it.
-        """
-        stored = (self._store.bases(self._property, finished=finished, limit=1_000) for finished in (True, False))
-        for run, record in chain.from_iterable(stored):
-            if record.digest == digest and compatible(run):
-                return self._related(run, record, self._ancestor(record), wanted=name)
-        kindred = self.kindred(of=digest)
+        query, given = self._problem.query, given or _options(files)
+        needed = _needed(query)
+        for name, file in files.items():
+            if not Path(file).is_file():
+                raise MismatchError(
+                    f"--base {name}={file}: no such file",
+                    hint="name the model of each network, or all together by one digest, as `ivan cache show` has it",
+                )
+        missing = [name for name in needed if name not in files]
+        if missing:
+            several = "" if len(missing) == 1 else "s"
+            raise MismatchError(
+                f"{given}: no model for network{several} {', '.join(missing)} of {query.path}",
+                hint=f"name one that did not change, too: {_options(dict.fromkeys(missing, 'MODEL'))}",
+            )
+        deployment = deploy(query, files)
+        forms = [deployment.problem.network]
+        carried = deployment.as_differences()
+        if carried is not None:
+            forms.append(carried.network)
+        mine = self._problem.network.architecture_digest
+        forms.sort(key=lambda network: network.architecture_digest != mine)
+        return Version(given, tuple(network.digest for network in forms))
+
+    def of_version(self, version: Version) -> Base | None:
+        """The proof of this property, else of a kindred one, for one version."""
+        stored: dict[str, tuple[StoredRun, NetworkRecord]] = {}
+        for finished in (True, False):
+            for run, record in self._store.bases(self._property, finished=finished, limit=1_000):
+                if compatible(run):
+                    stored.setdefault(record.digest, (run, record))
+        for digest in version.digests:
+            if digest in stored:
+                run, record = stored[digest]
+                return self._related(run, record, self._ancestor(record), wanted=version.given)
+        kindred = next(filter(None, (self.kindred(of=digest) for digest in version.digests)), None)
         if kindred is None:
-            self._warn(f"--base {name}: nothing is stored for this property; starting from scratch", None)
+            self._warn(f"{version.given}: nothing is stored for this property; starting from scratch", None)
         return kindred
+
+    def of_run(self, run: StoredRun) -> Base | None:
+        """The proof of a run of this very question."""
+        return self._base(run, self._problem.network.name)
 
     def _base(self, run: StoredRun, name: str) -> Base | None:
         stored = self._guarded(lambda: self._store.proof(run.id))
@@ -249,3 +304,12 @@ class Bases:
 
     def _guarded(self, action: Callable[[], T]) -> T | None:
         return guarded(self._warn, action)
+
+
+def _needed(query: Query) -> list[str]:
+    """The networks of a query that need a model; none in VNN-LIB 1.0, which has no names."""
+    return [network.name for network in query.networks if network.equal_to is None]
+
+
+def _options(files: Mapping[str, str]) -> str:
+    return " ".join(f"--base {name}={file}" for name, file in files.items())

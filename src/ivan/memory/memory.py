@@ -7,7 +7,7 @@ on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,11 +19,10 @@ from ivan.errors import StoreError
 from ivan.incremental.base import Candidate
 from ivan.incremental.compact import Compacted
 from ivan.incremental.kindred import hull, kin
-from ivan.memory.bases import Base, Bases
+from ivan.memory.bases import Base, Bases, Version
 from ivan.memory.implied import implying
 from ivan.memory.stored import RELATIVES, Warn, guarded, hull_bytes, once, trusted
 from ivan.network.compare import weights, weights_bytes
-from ivan.options import Options
 from ivan.problem import Problem
 from ivan.proof import Proof, Witness
 from ivan.proof.codec import FORMAT, encode
@@ -99,6 +98,11 @@ class Memory:
         witness = self._store.witness(run.id) if run.verdict == Verdict.SAT.value else None
         return run, None if witness is None else _witness(witness)
 
+    def proof(self, run: StoredRun) -> Proof | None:
+        """The proof of a run of this question."""
+        base = self._guarded(lambda: self._bases.of_run(run))
+        return None if base is None else base.proof
+
     def implied(self) -> NamedRun | None:
         """A stored `unsat` to another question about this network that answers this one as well."""
         return self._guarded(lambda: implying(self._store, self._problem, self._warn))
@@ -140,18 +144,18 @@ class Memory:
         own = self._guarded(lambda: self._bases.kindred(of=self._network))
         return own or self._guarded(self._bases.kindred)
 
-    def version(self, name: str) -> str | None:
-        """Digest of the version that the user names, by file or by digest.
+    def version(self, base: str | Mapping[str, str]) -> Version | None:
+        """The version that the user names, by file or by digest, or by the files of several networks.
 
         Raises:
-            MismatchError: no stored network is called so, or several are.
-            InputError: the file cannot be read as a model.
+            MismatchError: no stored network is called so, or several are; or a network has no file.
+            InputError: a file cannot be read as a model.
         """
-        return self._guarded(lambda: self._bases.version(name))
+        return self._guarded(lambda: self._bases.version(base))
 
-    def of_version(self, digest: str, name: str) -> Base | None:
-        """The proof of that version, which the user names so."""
-        return self._guarded(lambda: self._bases.of_version(digest, name))
+    def of_version(self, version: Version) -> Base | None:
+        """The proof of a version that the user names."""
+        return self._guarded(lambda: self._bases.of_version(version))
 
     def names(self, run: StoredRun) -> tuple[str | None, str | None]:
         """The network that a run is about, and its property where that is another one."""
@@ -168,12 +172,13 @@ class Memory:
         proof: Proof | None,
         witness: Witness | None,
         *,
-        options: Options,
+        options: str,
         seconds: float,
         statistics: dict[str, Any],
         parent: int | None,
+        keep_weights: bool = True,
     ) -> int | None:
-        """Saves a run; its number, or None where that is not possible."""
+        """Saves a run, with the network's weights; its number, or None where that is not possible."""
         network = self._problem.network
         record = None if proof is None else _record(proof)
         if proof is not None:
@@ -181,7 +186,7 @@ class Memory:
         run = RunRecord(
             network=self._network,
             property=self._property,
-            options=options.digest(),
+            options=options,
             version=ivan.__version__,
             verdict=verdict.value,
             seconds=seconds,
@@ -194,7 +199,7 @@ class Memory:
             name=Path(network.name).name,
             parameters=len(weights(network)),
             file_digest=self._file,
-            weights=weights_bytes(network),
+            weights=weights_bytes(network) if keep_weights else None,
         )
         query = self._problem.query
         asked = PropertyRecord(

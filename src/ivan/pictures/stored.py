@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ivan.doctor import stored_proof
 from ivan.errors import InputError, ProofError
 from ivan.incremental.origin import Origin, origins
 from ivan.pictures.picture import Facts, Picture
-from ivan.problem import MOST_CASES
-from ivan.proof import Proof
-from ivan.proof.codec import decode
-from ivan.proof.laws import check_alone
 from ivan.store.records import RunSummary
 
 if TYPE_CHECKING:
@@ -49,12 +46,12 @@ def stored_picture(store: ProofStore, run: int, warn: Warn) -> Picture:
         raise InputError(
             f"{store.location}: there is no run {run} that can be read", hint="`ivan cache list` shows the runs"
         )
-    summary, proof = family[run], _proof(store, run)
+    summary, proof = family[run], stored_proof(store, run)
     base = None if summary.run.parent is None else family.get(summary.run.parent)
     older = None
     if base is not None:
         try:
-            older = _proof(store, base.run.id)
+            older = stored_proof(store, base.run.id)
         except ProofError as error:
             warn(f"{error.message}; where nodes come from is not shown", error.hint)
     scratch = summary.run.parent is None and not _had_base(summary)
@@ -83,20 +80,3 @@ def _facts(summary: RunSummary, base: RunSummary | None, *, compared: bool) -> F
         base_model=None if base is None else base.network_name,
         compared=compared,
     )
-
-
-def _proof(store: ProofStore, run: int) -> Proof:
-    """A stored proof that obeys every law that can be told without its model.
-
-    Raises:
-        ProofError: there is none, or it is damaged.
-    """
-    data = store.proof(run).data
-    try:
-        proof = decode(data)
-        check_alone(proof, MOST_CASES)
-    except ProofError as error:
-        raise ProofError(
-            f"{store.location}: run {run}: {error.message}", hint=error.hint or "verify again with --fresh"
-        ) from error
-    return proof

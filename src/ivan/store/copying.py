@@ -72,7 +72,14 @@ def _keys(connection: Connection, only: Collection[int] | None) -> list[Key]:
     return [(kind, which) for kind, which in keys if which in wanted[kind]]
 
 
-def copy(source: Connection, target: Connection, numbers: Collection[int], imported: datetime | None) -> Copied:
+def copy(
+    source: Connection,
+    target: Connection,
+    numbers: Collection[int],
+    imported: datetime | None,
+    *,
+    weights: bool = True,
+) -> Copied:
     """Adds runs to the target.
 
     Args:
@@ -80,6 +87,7 @@ def copy(source: Connection, target: Connection, numbers: Collection[int], impor
         target: in a writing transaction.
         numbers: of the runs.
         imported: the moment to note with every run that is added; by default what the source has noted.
+        weights: take the weights of the networks along.
 
     Raises:
         Damaged: a run is not what it was when it was looked at.
@@ -101,8 +109,10 @@ def copy(source: Connection, target: Connection, numbers: Collection[int], impor
         for table, digest in ((networks, run.network), (properties, run.property)):
             if digest not in seen:
                 seen.add(digest)
-                whole = source.execute(select(table).where(table.c.digest == digest)).mappings().one()
-                added[table] += queries.add_missing(target, table, dict(whole))
+                whole = dict(source.execute(select(table).where(table.c.digest == digest)).mappings().one())
+                if table is networks and not weights:
+                    whole["weights"] = None
+                added[table] += queries.add_missing(target, table, whole)
         values = {
             **rows.run_row(run),
             "checksum": run.checksum,

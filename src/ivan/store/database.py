@@ -39,6 +39,9 @@ MOST_FAULTS = 20
 WORTH_REWRITING = 0.1
 """share of a file that is free from which on the file is written anew without it"""
 
+SMALL_PAGE = 512
+"""bytes of a page of a file of a few rows; SQLite's own choice is 4,096"""
+
 LIBPQ = ("postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 """drivers that connect as PostgreSQL's own programs do"""
 
@@ -208,11 +211,18 @@ class Database:
         page = _pragma(connection, "page_size")
         return (_pages(connection) - _pragma(connection, "freelist_count")) * page, page
 
-    def seal(self) -> None:
-        """Ends the write-ahead log of a file: nothing is needed beside it, and it is read from wherever it lies."""
+    def seal(self, *, small: bool = False) -> None:
+        """Ends the write-ahead log of a file: nothing is needed beside it, and it is read from wherever it lies.
+
+        Args:
+            small: write it anew in small pages: every table and every index takes a page at least.
+        """
         self.engine.dispose()  # the switch needs the file alone
         with translated(self.location), closing(self.engine.raw_connection()) as raw:
             raw.cursor().execute("PRAGMA journal_mode = DELETE")
+            if small:
+                raw.cursor().execute(f"PRAGMA page_size = {SMALL_PAGE}")  # ignored while there is a log
+                raw.cursor().execute("VACUUM")
 
     def faults(self) -> list[str]:
         """What SQLite finds wrong with its own file, a line for each, up to some; a server looks after itself."""

@@ -169,6 +169,7 @@ class Housekeeping(Reader):
         only: Collection[int] | None = None,
         strict: bool = False,
         imported: datetime | None = None,
+        weights: bool = True,
     ) -> Copied:
         """Adds runs to another store, with all that they refer to; those that it has already are passed over.
 
@@ -180,6 +181,7 @@ class Housekeeping(Reader):
             only: numbers of the runs, where not all are wanted.
             strict: add nothing where anything is wrong; otherwise what is sound is added.
             imported: the moment to note with every run that is added, for those that come from elsewhere.
+            weights: take the weights of the networks along.
 
         Raises:
             StoreError: this store cannot be read, or the other not be written.
@@ -190,14 +192,18 @@ class Housekeeping(Reader):
                 return Copied(runs=0, known=0, networks=0, properties=0, left_out=tuple(left_out))
             with target._database.writing() as connection:
                 try:
-                    done = copying.copy(source, connection, sound, imported)
+                    done = copying.copy(source, connection, sound, imported, weights=weights)
                 except Damaged as damage:
                     raise StoreError(f"{self.location}: changed while it was read", hint="try again") from damage
         return replace(done, left_out=tuple(left_out))
 
-    def seal(self) -> None:
-        """Makes the store's file complete by itself, to be given away; only with nobody else using it."""
-        self._database.seal()
+    def seal(self, *, small: bool = False) -> None:
+        """Makes the store's file complete by itself, to be given away; only with nobody else using it.
+
+        Args:
+            small: for a file of a few rows: write it anew in small pages.
+        """
+        self._database.seal(small=small)
 
 
 def _moment(value: Any) -> datetime | None:
