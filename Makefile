@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint format docs examples clean help
+.PHONY: demo test conformance lint format docs examples clean help
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ demo: $(READY) ## verify a model, update it, verify the update from the proof
 test: $(READY) ## run all tests
 	$(BIN)/python -m pytest -q
 
+conformance: $(READY) ## run the outside test suite of VNN-LIB 2.0 (some minutes)
+	$(BIN)/python benchmarks/conformance.py
+
 lint: $(READY) ## formatter, linter and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -38,4 +41,4 @@ examples: $(READY) ## train the example models again
 	$(BIN)/python vnnlib_examples/make_examples.py
 
 clean: ## remove what the targets above made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis

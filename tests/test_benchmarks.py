@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -41,3 +42,26 @@ def test_the_ablation_compares_every_technique_with_a_search_from_scratch(tmp_pa
     table = benchmark("incremental.py", "--instances", rows, "--cap", "30")
     for technique in ("reuse", "reorder", "reuse+prune", "all of IVAN", "transfer", "everything"):
         assert technique in table
+
+
+@pytest.mark.parametrize(
+    ("printed", "good"),
+    [
+        ("Test 1 \u2705  add/add01\n\n1/1 passed, 0 failed", True),
+        ("Test 1 \u26a0\ufe0f  add/add01\n    slow\n\n0/1 passed, 0 failed, 0 suspect, 1 errored", True),
+        ("Test 1 \u2705  add/add01\nTest 2 \u274c  add/add02\n    no\n\n1/2 passed, 1 failed", False),
+        ("Test 1 \u2705  add/add01\n", False),
+    ],
+)
+def test_conformance_fails_where_an_answer_is_wrong_or_the_suite_ends_early(monkeypatch, capsys, printed, good) -> None:
+    script = runpy.run_path(str(ROOT / "benchmarks" / "conformance.py"))
+
+    def suite(*_: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-X", "utf8", "-c", f"print({printed!r})"]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8")
+
+    monkeypatch.setitem(script["run_tests"].__globals__, "suite", suite)
+    assert script["run_tests"]() is good
+    output = capsys.readouterr().out
+    assert ("add/add02: WRONG" in output) == ("\u274c" in printed)
+    assert ("add/add01: not answered" in output) == ("\u26a0" in printed)

@@ -38,6 +38,25 @@ def test_hidden_tensors_stand_behind_the_outputs_of_their_network():
     [row] = next(query.conjunctions()).rows
     assert row.outputs == ((2, Fraction(1)),)
     assert query.networks[0].hidden[0].onnx_name == 'a"b'
+    other = ask("(assert (<= H[1] 0.0))", head.replace('a""b', r"\"a\\b\n\t") + " (declare-output Y real [1]))")
+    assert other.networks[0].hidden[0].onnx_name == '"a\\b\n\t'
+
+
+@pytest.mark.parametrize(
+    ("declared", "element"),
+    [("[1 2]", "X[0]"), ("[12]", "X[1 1]"), ("[1,2 3]", "X[0,0]"), ("[1,23]", "X[0,1\n1]")],
+)
+def test_blanks_make_no_numbers_of_digits(declared, element):
+    head = f"(vnnlib-version <2.0>) (declare-network f (declare-input X real {declared}) (declare-output Y real [1]))"
+    with pytest.raises(PropertyError, match=r"is no (shape|element)"):
+        ask(f"(assert (<= {element} 1.0))", head)
+
+
+def test_a_shape_may_stand_at_its_type_and_hold_blanks():
+    head = "(vnnlib-version <2.0>) (declare-network f (declare-input X real[ 1 ,\n2 ]) (declare-output Y real [1]))"
+    query = ask("(assert (<= X[ 0 ,1 ] 1.0))", head)
+    assert query.networks[0].inputs[0].shape == (1, 2)
+    assert next(query.conjunctions()).upper == (None, 1)
 
 
 @pytest.mark.parametrize(

@@ -93,13 +93,13 @@ Advise = Callable[[Index, "Enclosure", "Cone | None"], Advice]
 
 @dataclass
 class Forms:
-    """Linear lower bounds over inputs: the form's value is at least `slopes . x + constant - error`.
+    """Linear lower bounds over inputs: what is bounded is at least `slopes . x + constant - error`.
 
     Attributes:
         slopes: (R, inputs).
         constant: (R,).
         error: (R,).
-        bound: (R,) rigorous minimum over the domain's box; never NaN.
+        bound: (R,) rigorous, the form's minimum over the domain's box, or what else excludes a case; never NaN.
     """
 
     slopes: Array
@@ -384,7 +384,7 @@ def bound_outputs(
     *,
     deadline: Deadline = NEVER,
 ) -> Forms:
-    """Lower bounds of weighted rows of cases.
+    """Lower bounds of weighted rows of cases: by linear forms, or by the interval sweep where only that closes one.
 
     Args:
         enclosure: bounds of every layer.
@@ -405,7 +405,14 @@ def bound_outputs(
             if row.D is not None:
                 coefficients[0] = coefficients[0] + row.D if 0 in coefficients else row.D.copy()
         chosen = None if advice is None else advice.take(part)
-        return sweep(enclosure, Rows(rows, coefficients, constant, error), chosen)
+        forms = sweep(enclosure, Rows(rows, coefficients, constant, error), chosen)
+        left = np.flatnonzero(~row.excludes(forms.bound))
+        if len(left):
+            left_rows = row.take(left)
+            least = left_rows.least(rows[left], enclosure.outputs, (enclosure.lower, enclosure.upper))
+            closes = left_rows.excludes(least)
+            forms.bound[left[closes]] = least[closes]
+        return forms
 
     return Forms.concatenate(in_chunks(one, enclosure.network, len(owner)))
 

@@ -49,6 +49,7 @@ class Enclosure:
         rounding: per affine map (layers, then the output), (B, m_k): what one unit of |coefficient| on each
             pre-activation can lose by rounding on its way through the affine map.
         reach: per source (input first, outputs last), (B, n): max |h|.
+        outputs: (B, m) each, rigorous bounds of the outputs by the interval sweep.
         split: per layer, where units are split on the path.
     """
 
@@ -62,6 +63,7 @@ class Enclosure:
     lines: list[Lines] = field(default_factory=list)
     rounding: list[Array] = field(default_factory=list)
     reach: list[Array] = field(default_factory=list)
+    outputs: tuple[Array, Array] = field(default=(np.zeros((0, 0)), np.zeros((0, 0))), init=False)
     _choices: dict[int, Choice] = field(default_factory=dict, init=False)
 
     def __len__(self) -> int:
@@ -222,6 +224,7 @@ def _with_outputs(result: Enclosure, values: list[tuple[Array, Array]]) -> Enclo
     )
     result.rounding.append(rounding)
     result.reach.append(magnitude(low, high))
+    result.outputs = low, high
     return result
 
 

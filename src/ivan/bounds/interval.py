@@ -1,7 +1,8 @@
 """The interval sweep: rigorous bounds on one affine map from bounds on what it reads.
 
 Computed as centre and radius through L and |L|, which takes three batched products and no split of L into its signs;
-the rounding of doing so is bounded by the same `|L| m + |b|` that the backward pass needs anyway.
+the rounding of doing so is bounded by the same `|L| m + |b|` that the backward pass needs anyway. What is only moved
+has the bounds of its source as they are: a step is settled on the point 0, and on nothing that is wider.
 """
 
 from __future__ import annotations
@@ -54,5 +55,19 @@ def affine_interval(
         lower, upper = centre - error, centre + error
         slack = 4.0 * UNIT * (np.abs(centre) + error)
         lower, upper = lower - slack, upper + slack
+        if affine.moved.any():
+            least, most = _moved(affine, [low for low, _ in values]), _moved(affine, [high for _, high in values])
+            lower, upper = np.where(affine.moved, least, lower), np.where(affine.moved, most, upper)
     # NaN (infinity minus infinity) claims nothing
     return np.where(np.isnan(lower), -np.inf, lower), np.where(np.isnan(upper), np.inf, upper), rounding
+
+
+def _moved(affine: Affine, ends: Sequence[Array]) -> Array:
+    """(B, size): of numbers that are `moved` one end of their source's bounds, else nothing of use.
+
+    Some number is moved, so all maps are selections, and of the summands of one that is all but one are zero.
+    """
+    total = np.broadcast_to(affine.constant, (len(ends[0]), affine.size))
+    for source, linear in affine.terms:
+        total = total + linear.apply(ends[source])
+    return total

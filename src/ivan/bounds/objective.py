@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.bounds.rigorous import UNIT, gamma
+from ivan.bounds.rigorous import UNDERFLOW, UNIT, down, gamma, magnitude
 from ivan.problem import Problem
 from ivan.proof import Ragged
+from ivan.vnnlib import Row
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Objective:
         d_size: (R,) at least |d|.
         terms: number of rows that were summed at most.
         strict: (R,) True where a bound of exactly 0 excludes the case.
+        of: the problem's rows.
+        origin: (R,) which of them each is, as it stands; -1 where it is a sum.
     """
 
     C: Array
@@ -41,11 +47,13 @@ class Objective:
     d_size: Array
     terms: int
     strict: NDArray[np.bool_]
+    of: Rows
+    origin: Index
 
     def __len__(self) -> int:
         return len(self.d)
 
-    def take(self, rows: slice | NDArray[np.int64]) -> Objective:
+    def take(self, rows: slice | Index) -> Objective:
         """Some of the rows."""
         return Objective(
             self.C[rows],
@@ -56,6 +64,8 @@ class Objective:
             self.d_size[rows],
             self.terms,
             self.strict[rows],
+            self.of,
+            self.origin[rows],
         )
 
     def uncertainty(self, outputs: Array, inputs: Array) -> Array:
@@ -65,9 +75,52 @@ class Objective:
             size = size + np.einsum("ri,ri->r", self.D_size, inputs)
         return gamma(self.terms + 4) * size + 4.0 * UNIT * np.abs(self.d)
 
+    def least(self, owner: Index, outputs: tuple[Array, Array], inputs: tuple[Array, Array]) -> Array:
+        """Rigorous lower bounds over boxes of outputs and inputs, (R,); exact where a tie hangs on it.
+
+        Where a bound is within its rounding error of 0, a row of the problem is summed up in rational arithmetic: a
+        strict requirement closes at exactly 0, which no rounded bound reaches.
+
+        Args:
+            owner: (R,) domain of each row.
+            outputs: (B, m) least and greatest outputs of every domain.
+            inputs: (B, n) likewise.
+        """
+        parts = [(self.C, self.C_size, *outputs)]
+        if self.D is not None and self.D_size is not None:
+            parts.append((self.D, self.D_size, *inputs))
+        total, size, terms = -self.d, self.d_size, self.terms
+        with np.errstate(over="ignore", invalid="ignore"):
+            for a, a_size, low, high in parts:
+                low, high = low[owner], high[owner]
+                total = total + np.einsum("rj,rj->r", np.maximum(a, 0.0), low)
+                total = total + np.einsum("rj,rj->r", np.minimum(a, 0.0), high)
+                size = size + np.einsum("rj,rj->r", a_size, magnitude(low, high))
+                terms += 2 * a.shape[1]
+            error = gamma(terms + 8) * size
+            bound = down(total, error)
+            bound = np.where(np.isnan(bound), -np.inf, bound)
+            near = (self.origin >= 0) & (bound <= 0.0) & (np.abs(total) <= 4.0 * (error + UNDERFLOW))
+        for r in np.flatnonzero(near & np.isfinite(size)):
+            bound[r] = _least(self.of.row(int(self.origin[r])), int(owner[r]), outputs, inputs)
+        return np.asarray(bound)
+
     def excludes(self, bound: Array) -> NDArray[np.bool_]:
         """(R,): does a rigorous lower bound of this much exclude the case?"""
         return (bound > 0.0) | (self.strict & (bound >= 0.0))
+
+
+def _least(row: Row, domain: int, outputs: tuple[Array, Array], inputs: tuple[Array, Array]) -> float:
+    """The least value of a row over the box of a domain: exact, then rounded down."""
+    exact = -row.bound
+    for terms, (low, high) in ((row.outputs, outputs), (row.inputs, inputs)):
+        for j, c in terms:
+            end = float((low if c > 0 else high)[domain, j])
+            if not math.isfinite(end):
+                return -math.inf
+            exact += c * Fraction(end)
+    nearest = float(exact)
+    return nearest if Fraction(nearest) <= exact else math.nextafter(nearest, -math.inf)
 
 
 class Rows:
@@ -78,7 +131,7 @@ class Rows:
     """
 
     def __init__(self, problem: Problem) -> None:
-        cases = problem.cases
+        self._cases = cases = problem.cases
         n, m = problem.network.inputs, problem.network.outputs
         self.first = np.concatenate([[0], np.cumsum(problem.rows_of_case)]).astype(np.int64)
         self.counts = problem.rows_of_case
@@ -88,13 +141,19 @@ class Rows:
         mixed = any(case.D.any() for case in cases)
         self.D = np.concatenate([case.D for case in cases] or [np.zeros((0, n))]) if mixed else None
 
-    def single(self, rows: NDArray[np.int64]) -> Objective:
+    def single(self, rows: Index) -> Objective:
         """Rows one by one: (R,) indices into the stack."""
         C, d = self.C[rows], self.d[rows]
         D = None if self.D is None else self.D[rows]
-        return Objective(C, D, d, np.abs(C), None if D is None else np.abs(D), np.abs(d), 1, self.strict[rows])
+        sizes = np.abs(C), None if D is None else np.abs(D), np.abs(d)
+        return Objective(C, D, d, *sizes, 1, self.strict[rows], self, rows)
 
-    def weighted(self, case: NDArray[np.int64], weights: Ragged) -> Objective:
+    def row(self, entry: int) -> Row:
+        """A row of the stack as rationals."""
+        case = int(np.searchsorted(self.first, entry, side="right")) - 1
+        return self._cases[case].rows[entry - int(self.first[case])]
+
+    def weighted(self, case: Index, weights: Ragged) -> Objective:
         """Weighted sums: entries (row of the case, value > 0) per case (R,); no entries give the zero row."""
         entry = self.first[case][weights.rows] + weights["row"]
         value = weights["value"]
@@ -112,6 +171,9 @@ class Rows:
             C = value[:, None] * self.C[entry]
             d = value * self.d[entry]
             D = None if self.D is None else value[:, None] * self.D[entry]
+            origin = np.full(len(weights), -1)
+            alone = (lengths == 1)[weights.rows] & (value == 1.0)
+            origin[weights.rows[alone]] = entry[alone]
             strict = np.zeros(len(weights), bool)
             np.logical_or.at(strict, weights.rows, self.strict[entry])
             return Objective(
@@ -123,4 +185,6 @@ class Rows:
                 total(np.abs(d)),
                 int(lengths.max(initial=1)),
                 strict,
+                self,
+                origin,
             )

@@ -3,7 +3,8 @@
 A large property is a million short assertions, so the text is cut by one `findall` into plain strings and nothing else
 is kept per token. A position is wanted only for an error; then the same pattern runs once more, up to the token at
 fault. For the same reason an s-expression is no object: it is the index of its first token, and `Source.end` finds its
-last. Lexical rules are SMT-LIB's: comments from `;` to the end of the line, `"..."` with `""` inside, `|...|`.
+last. Lexical rules are SMT-LIB's: comments from `;` to the end of the line, `"..."` with `""` inside, `|...|`; a string
+may also hold a quote or a backslash behind a backslash, as VNN-LIB 2.0 has it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _TOKEN = re.compile(
         | \[[^][();"|]*\]    # a shape
         | \[                 # one that never closes
         | ;[^\r\n]*           # a comment, dropped
-        | "(?:[^"]|"")*"      # a string
+        | "(?:[^"\\]|\\[\s\S]|"")*"  # a string
         | \|[^|]*\|           # a quoted symbol
         | ["|]                # a quote that never closes, refused
     """,

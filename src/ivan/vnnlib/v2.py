@@ -43,7 +43,11 @@ from ivan.vnnlib.syntax import Source, quoted
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
-_ELEMENT = re.compile(r"([A-Za-z][A-Za-z0-9_]*)\[(.*)\]")
+_BLANKS = re.compile(r"\s*([][,])\s*")
+"""Between tokens; two numbers with only blanks between them are two numbers, and no index."""
+_ESCAPE = re.compile(r"\\([\s\S])|\"\"")
+_ESCAPED: dict[str | None, str] = {"n": "\n", "t": "\t", '"': '"', "\\": "\\", None: '"'}
+_ELEMENT = re.compile(r"([A-Za-z][A-Za-z0-9_]*)\[(.*)\]", re.DOTALL)
 
 FLOATS = frozenset(
     ("float16", "float32", "float64", "bfloat16", "float8e4m3fn", "float8e5m2", "float8e4m3fnuz", "float8e5m2fnuz",
@@ -82,8 +86,8 @@ class _Reader:
     def __init__(self, source: Source, minor: int) -> None:
         self._source, self._tokens, self._minor = source, source.tokens, minor
         for at, token in enumerate(self._tokens):
-            if "[" in token and not token.startswith('"'):
-                self._tokens[at] = "".join(token.split())
+            if "[" in token and not token.startswith('"') and len(token.split()) > 1:
+                self._tokens[at] = _BLANKS.sub(r"\1", token)
         self._networks: list[DeclaredNetwork] = []
         self._tensors: dict[str, DeclaredTensor] = {}
         self._types: list[str] = []  # of inputs, then of outputs backwards, so that keys index them
@@ -169,17 +173,19 @@ class _Reader:
         name = self._name(start + 2, f"a tensor (declare-{kind})")
         if name in self._tensors:
             raise self._source.error(f"{quoted(name)} is declared twice", start + 2, hint="rename one of them")
-        element = self._tokens[start + 3]
+        element, bracket, rest = self._tokens[start + 3].partition("[")  # they may stand together
         if element.lower() not in TYPES:
             raise self._source.error(
                 f"{quoted(element)} is no element type", start + 3, hint="real, float32, float64, int64, ..."
             )
-        shape, at = self._shape(start + 4), start + 5
+        at = start + 3 if bracket else start + 4
+        shape = self._shape(at, bracket + rest if bracket else self._tokens[at])
+        at += 1
         if self._minor and kind == "input" and self._tokens[at] == "initialized":
             at += 1  # what has a default in the file is as free as any other input
         onnx_name = None
         if self._tokens[at].startswith('"'):
-            onnx_name, at = self._tokens[at][1:-1].replace('""', '"'), at + 1
+            onnx_name, at = self._string(at), at + 1
         elif kind == "hidden":
             raise self._source.error(
                 "a hidden tensor bears its name in the ONNX file", at, hint='(declare-hidden H real [4] "name")'
@@ -187,12 +193,22 @@ class _Reader:
         tensor = self._tensors[name] = DeclaredTensor(name, element.lower(), shape, onnx_name)
         if sum(known.size for known in self._tensors.values()) > MOST_ELEMENTS:
             raise self._source.error(
-                f"more than {MOST_ELEMENTS:,} elements are declared", start + 4, hint="is this the tensor's shape?"
+                f"more than {MOST_ELEMENTS:,} elements are declared", start + 3, at - 1, hint="is this its shape?"
             )
         return tensor, self._closed(start, at)
 
-    def _shape(self, at: int) -> tuple[int, ...]:
-        token = self._tokens[at]
+    def _string(self, at: int) -> str:
+        """What a quoted name says."""
+        text = self._tokens[at][1:-1]
+        if wrong := [found[0] for found in _ESCAPE.finditer(text) if found[1] not in _ESCAPED]:
+            raise self._source.error(
+                f"{quoted(wrong[0])} in a string",
+                at,
+                hint=r"a backslash is written \\, a quote \"; there are also \n and \t",
+            )
+        return _ESCAPE.sub(lambda found: _ESCAPED[found[1]], text)
+
+    def _shape(self, at: int, token: str) -> tuple[int, ...]:
         if not (token.startswith("[") and token.endswith("]")):
             raise self._source.error(f"{quoted(token)} is no shape", at, hint="for example [1,3]; [] for a scalar")
         parts = token[1:-1].split(",") if token != "[]" else []
