@@ -25,6 +25,7 @@ EXAMPLES: list[Callable[[np.random.Generator], Example]] = [
     digits.convolutional,
     collision.example,
     pendulum.example,
+    digits.residual,
 ]
 PRUNED = 0.08  # share of the weights
 
@@ -33,6 +34,8 @@ def versions(example: Example, rng: np.random.Generator) -> dict[str, Sequential
     """The trained model and its updates, by the end of their files' names."""
     base = deepcopy(example.model)
     train(base, example.data, example.loss, example.training, rng)
+    if example.finetuning is None:
+        return {"": base}
     finetuned = deepcopy(base)
     train(finetuned, example.data, example.loss, example.finetuning, rng)
     return {
@@ -51,15 +54,20 @@ def write(example: Example, folder: Path, rng: np.random.Generator) -> None:
     for suffix, model in versions(example, rng).items():
         path = folder / f"{example.name}{suffix}.onnx"
         graph = Graph()
-        example.deploy(graph, model)
-        graph.write(path, example.data.inputs.shape[1:], example.outputs)
+        names = example.deploy(graph, model)
+        graph.write(path, example.data.inputs.shape[1:], names, example.outputs)
         print(f"{path.name}: {example.quality(deployed(path))}")
 
 
 def deployed(path: Path) -> Callable[[Array], Array]:
     """The written model as onnxruntime computes it, one input after the other: its batch is one."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return lambda inputs: np.concatenate([session.run(None, {"x": x[None]})[0] for x in inputs.astype(np.float32)])
+
+    def outputs(inputs: Array) -> Array:
+        """Several outputs stand side by side."""
+        return np.concatenate([np.hstack(session.run(None, {"x": x[None]})) for x in inputs.astype(np.float32)])
+
+    return outputs
 
 
 def main() -> None:
