@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from generator import collision, digits, pendulum
+from generator import collision, digits, oscillator, pendulum
 from generator.example import Example
 from generator.export import Graph
 from generator.layers import Array, Sequential
@@ -26,6 +26,7 @@ EXAMPLES: list[Callable[[np.random.Generator], Example]] = [
     collision.example,
     pendulum.example,
     digits.residual,
+    oscillator.example,
 ]
 PRUNED = 0.08  # share of the weights
 

@@ -81,7 +81,7 @@ def residual(rng: np.random.Generator) -> Example:
         blocks += [Residual(body), Relu()]
     model = Sequential(Dense(16, 16, rng), Relu(), *blocks, Dense(16, CLASSES, rng))
     properties = {
-        "robust": robust([(84, 0.045)], side=4),
+        "robust": robust([(84, 0.035)], side=4),
         "boundary": robust([(60, 0.025)], side=4),
         "fragile": robust([(12, 0.06)], side=4),
     }

@@ -82,6 +82,11 @@ PROPERTIES = {
         *vnnlib.box([(-0.5, 0.5), (-0.5, 0.5)]),
         _outside(0.6, 1.2),
     ),
+    "returns": _prop(
+        "Released at rest or nearly so between 0.5 and 1.2 rad: half a second later the angle is smaller by 0.1 rad.",
+        *vnnlib.box([(0.5, 1.2), (-0.2, 0.2)]),
+        "(>= Y_0 (- X_0 0.1))",
+    ),
     "fast": _prop(
         "Released at up to 0.5 rad and 0.5 rad/s: half a second later slower than 0.75 rad/s.",
         *vnnlib.box([(-0.5, 0.5), (-0.5, 0.5)]),
