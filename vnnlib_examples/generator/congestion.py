@@ -80,8 +80,13 @@ def _prop(title: str, *assertions: str) -> str:
 
 PROPERTIES = {
     "surge": _prop(
-        "Moderate traffic: whatever happens at junction 1, the score stays below 0.1.",
+        "Moderate traffic: whatever happens at junction 1, the score stays below 0.06.",
         *region((0.3, 0.4), (0.55, 0.6), {1: (0.0, 1.0)}),
+        "(>= Y_0 0.06)",
+    ),
+    "crossing": _prop(
+        "Moderate traffic: whatever happens at both ends of a road across, 0 and 4, the score stays below 0.1.",
+        *region((0.3, 0.4), (0.55, 0.6), dict.fromkeys((0, 4), (0.0, 1.0))),
         "(>= Y_0 0.1)",
     ),
     "jam": _prop(
