@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from generator import collision, congestion, digits, oscillator, pendulum
+from generator import collision, congestion, digits, driver, oscillator, pendulum
 from generator.example import Example
 from generator.export import Graph
 from generator.layers import Array, Sequential
@@ -28,6 +28,7 @@ EXAMPLES: list[Callable[[np.random.Generator], Example]] = [
     digits.residual,
     oscillator.example,
     congestion.example,
+    driver.example,
 ]
 PRUNED = 0.08  # share of the weights
 

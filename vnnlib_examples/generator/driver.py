@@ -22,7 +22,7 @@ from generator.layers import Array, Dense, Sequential, perceptron
 from generator.training import Data, Schedule, cross_entropy, squared_error
 
 RANGES = {"gap": 150.0, "speed": 40.0, "leading": 40.0}
-BRAKE, KEEP, ACCELERATE, VALUE = range(4)
+BRAKE, KEEP, ACCELERATE = range(3)
 ACTIONS = 3
 REACTION = 2.0  # s
 DECELERATION = 4.0  # m/s^2
@@ -72,7 +72,7 @@ def example(rng: np.random.Generator) -> Example:
     def accuracy(outputs: Callable[[Array], Array]) -> str:
         found, targets = outputs(states[:1000]), data.targets[:1000]
         correct = found[:, :ACTIONS].argmax(1) == targets[:, :ACTIONS].argmax(1)
-        root = np.sqrt(np.mean((found[:, VALUE] - targets[:, VALUE]) ** 2))
+        root = np.sqrt(np.mean((found[:, ACTIONS] - targets[:, ACTIONS]) ** 2))
         return f"{correct.mean():.1%} of the actions correct, root mean square error of the value {root:.4f}"
 
     return Example(
@@ -81,6 +81,7 @@ def example(rng: np.random.Generator) -> Example:
         data=data,
         loss=loss,
         training=Schedule(epochs=40, rate=0.01, batch=100),
+        finetuning=Schedule(epochs=2, rate=0.0005, batch=100),
         outputs=(ACTIONS, 1),
         properties=PROPERTIES,
         quality=accuracy,
@@ -97,35 +98,38 @@ def region(**ranges: tuple[float, float]) -> list[tuple[float, float]]:
     ]
 
 
+def _prop(title: str, region: list[tuple[float, float]], *assertions: str) -> str:
+    """In VNN-LIB 2.0, where both outputs have names."""
+    network = vnnlib.network("driver", {"state": (1, 3)}, {"policy": (1, ACTIONS), "value": (1, 1)})
+    return vnnlib.second(title, [network], [*vnnlib.tensor_box("state", (1, 3), region), *assertions])
+
+
 def _whenever(value: float) -> str:
-    """Braking is advised although the value is that high, in VNN-LIB 2.0."""
-    networks = vnnlib.network("driver", {"state": (1, 3)}, {"policy": (1, ACTIONS), "value": (1, 1)})
-    return vnnlib.second(
+    """Violated where braking is advised although the value is that high."""
+    return _prop(
         f"Whenever the value is at least {vnnlib.number(value)}, braking is not the action to follow.",
-        [networks],
-        [
-            *vnnlib.tensor_box("state", (1, 3), region()),
-            f"(>= value[0,0] {vnnlib.number(value)})",
-            vnnlib.conjunction([f"(>= policy[0,{BRAKE}] policy[0,{other}])" for other in (KEEP, ACCELERATE)]),
-        ],
+        region(),
+        f"(>= value[0,0] {vnnlib.number(value)})",
+        vnnlib.conjunction([f"(>= policy[0,{BRAKE}] policy[0,{other}])" for other in (KEEP, ACCELERATE)]),
     )
 
 
 PROPERTIES = {
     "comfortable": _whenever(0.6),
     "doubtful": _whenever(0.4),
-    "tailgating": vnnlib.prop(
+    "boundary": _prop(
+        "A large gap to a faster car: the value is at least 0.64.",
+        region(gap=(100.0, 150.0), speed=(0.0, 20.0), leading=(20.0, 40.0)),
+        "(<= value[0,0] 0.64)",
+    ),
+    "tailgating": _prop(
         "Close behind a slower car: braking is the action to follow, and the value is below 0.4.",
-        len(RANGES),
-        ACTIONS + 1,
-        [
-            *vnnlib.box(region(gap=(5.0, 40.0), speed=(25.0, 40.0), leading=(0.0, 25.0))),
-            vnnlib.disjunction(
-                [
-                    *(f"(and (>= Y_{other} Y_{BRAKE}))" for other in (KEEP, ACCELERATE)),
-                    f"(and (>= Y_{VALUE} 0.4))",
-                ]
-            ),
-        ],
+        region(gap=(5.0, 40.0), speed=(25.0, 40.0), leading=(0.0, 25.0)),
+        vnnlib.disjunction(
+            [
+                *(f"(>= policy[0,{other}] policy[0,{BRAKE}])" for other in (KEEP, ACCELERATE)),
+                "(>= value[0,0] 0.4)",
+            ]
+        ),
     ),
 }
