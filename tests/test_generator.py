@@ -13,7 +13,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent.parent / "vnnlib_examples"))
 
-from generator import training
+from generator import foveated, training
 from generator.blocks import Attention, Euler, GraphConvolution, Mean
 from generator.export import Graph
 from generator.layers import (
@@ -103,3 +103,25 @@ def test_the_exported_layer_computes_the_same(name: str, tmp_path: Path) -> None
     graph.write(path, shape, [result], [expected.shape[1]])
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     assert np.allclose(session.run(None, {"x": x})[0], expected, atol=1e-5)
+
+
+def test_the_eye_of_the_exported_model_sees_what_the_training_saw(tmp_path: Path) -> None:
+    images = np.random.default_rng(4).uniform(size=(1, foveated.CHANNELS, foveated.SIDE, foveated.SIDE))
+    graph, path = Graph(), tmp_path / "eye.onnx"
+    result = graph.node("Flatten", foveated.eye(graph, "x"))
+    graph.write(path, images.shape[1:], [result], [images.size])
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    seen = foveated.seen(images)
+    assert np.allclose(session.run(None, {"x": images.astype(np.float32)})[0], seen.reshape(1, -1), atol=1e-5)
+
+
+def test_the_eye_leaves_a_plain_grey_area_and_the_middle_as_they_are_and_takes_colour_from_the_edge() -> None:
+    plain = np.full((1, foveated.CHANNELS, foveated.SIDE, foveated.SIDE), 0.4)
+    assert np.allclose(foveated.seen(plain), plain)
+    images = np.random.default_rng(5).uniform(size=plain.shape)
+    seen = foveated.seen(images)
+    middle = foveated.distance() <= foveated.RADII[0]
+    assert middle.any()
+    assert np.allclose(seen[..., middle], images[..., middle])
+    edge = foveated.distance() >= foveated.RADII[-1]
+    assert np.ptp(seen[..., edge], axis=1).mean() < 0.1 * np.ptp(images[..., edge], axis=1).mean()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from generator import collision, congestion, digits, driver, oscillator, pendulum
+from generator import collision, congestion, digits, driver, foveated, oscillator, pendulum
 from generator.example import Example
 from generator.export import Graph
 from generator.layers import Array, Sequential
@@ -29,6 +29,7 @@ EXAMPLES: list[Callable[[np.random.Generator], Example]] = [
     oscillator.example,
     congestion.example,
     driver.example,
+    foveated.example,
 ]
 PRUNED = 0.08  # share of the weights
 

@@ -122,8 +122,8 @@ def example(rng: np.random.Generator) -> Example:
         training=Schedule(epochs=20, rate=0.003, batch=50),
         outputs=(len(SHAPES),),
         properties={
-            "periphery": keeps(2, 3.5, 0.3),
-            "everywhere": keeps(2, 0.0, 0.3),
+            "periphery": keeps(2, 3.0, 0.2),
+            "everywhere": keeps(2, 0.0, 0.2),
         },
         quality=accuracy,
         deploy=deploy,
@@ -135,9 +135,10 @@ def keeps(index: int, radius: float, epsilon: float) -> str:
     inputs, targets = images(TESTED, np.random.default_rng(1))
     shape = int(targets[index].argmax())
     change = np.where(distance() >= radius, epsilon, 0.0)
+    where = f"{vnnlib.number(radius)} pixels and more from the middle" if radius else "anywhere"
     return vnnlib.prop(
-        f"Image {index} keeps its shape, {SHAPES[shape]}, when every channel of the pixels {radius} pixels\n"
-        f"and more from the middle changes by at most {epsilon}.",
+        f"Image {index} keeps its shape, {SHAPES[shape]}, when every channel of every pixel\n"
+        f"{where} changes by at most {epsilon}.",
         inputs[index].size,
         len(SHAPES),
         [
