@@ -48,6 +48,9 @@ LAYERS: dict[str, tuple[Any, tuple[int, ...]]] = {
         (4, 2),
     ),
 }
+for one, _ in LAYERS.values():
+    for trained in one.parameters:  # biases start at zero, which would hide that one is left out
+        trained += RNG.normal(0.0, 0.3, trained.shape)
 SMALL = 1e-6
 
 

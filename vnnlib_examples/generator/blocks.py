@@ -76,18 +76,21 @@ class Mean(Stateless):
 
 
 class Attention:
-    """One head: softmax(Q K^T / sqrt(width)) V with Q, K and V linear in the tokens; (B, n, inputs) -> (B, n, width).
+    """One head: softmax(Q K^T / sqrt(width)) V with Q, K and V affine in the tokens; (B, n, inputs) -> (B, n, width).
+
+    Only the queries have a bias: one of the keys would cancel in the softmax, one of the values belongs to what follows.
 
     Source: Vaswani et al., Attention Is All You Need, 2017, equation 1.
     """
 
     def __init__(self, inputs: int, width: int, rng: np.random.Generator) -> None:
         self.query, self.key, self.value = (rng.normal(0.0, np.sqrt(1.0 / inputs), (inputs, width)) for _ in range(3))
+        self.bias = np.zeros(width)
 
     @property
     def parameters(self) -> list[Array]:
-        """The maps to queries, keys and values, each (inputs, width)."""
-        return [self.query, self.key, self.value]
+        """The maps to queries, keys and values, each (inputs, width), and the bias of the queries."""
+        return [self.query, self.key, self.value, self.bias]
 
     @property
     def scale(self) -> float:
@@ -96,7 +99,7 @@ class Attention:
 
     def forward(self, x: Array, training: bool) -> tuple[Array, Any]:
         """Remembers the tokens, what they were mapped to, and the weights (B, n, n)."""
-        query, key, value = x @ self.query, x @ self.key, x @ self.value
+        query, key, value = x @ self.query + self.bias, x @ self.key, x @ self.value
         scores = self.scale * query @ key.swapaxes(1, 2)
         exponentials = np.exp(scores - scores.max(2, keepdims=True))
         weights = exponentials / exponentials.sum(2, keepdims=True)
@@ -108,7 +111,6 @@ class Attention:
         outer = gradient @ value.swapaxes(1, 2)
         scores = self.scale * weights * (outer - (outer * weights).sum(2, keepdims=True))
         slopes = [scores @ key, scores.swapaxes(1, 2) @ query, weights.swapaxes(1, 2) @ gradient]
-        inner: Array = sum(
-            (slope @ matrix.T for slope, matrix in zip(slopes, self.parameters, strict=True)), np.zeros_like(x)
-        )
-        return inner, [np.einsum("bni,bnw->iw", x, slope) for slope in slopes]
+        maps = [self.query, self.key, self.value]
+        inner: Array = sum((slope @ matrix.T for slope, matrix in zip(slopes, maps, strict=True)), np.zeros_like(x))
+        return inner, [*(np.einsum("bni,bnw->iw", x, slope) for slope in slopes), slopes[0].sum((0, 1))]

@@ -105,7 +105,9 @@ class Graph:
 
     @append.register
     def _(self, layer: Attention, x: str) -> str:
-        query, key, value = (self.node("MatMul", x, self.constant("weight", matrix)) for matrix in layer.parameters)
+        matrices = layer.query, layer.key, layer.value
+        query, key, value = (self.node("MatMul", x, self.constant("weight", matrix)) for matrix in matrices)
+        query = self.node("Add", query, self.constant("bias", layer.bias))
         products = self.node("MatMul", query, self.node("Transpose", key, perm=[0, 2, 1]))
         scores = self.node("Mul", products, self.constant("scale", layer.scale))
         return self.node("MatMul", self.node("Softmax", scores, axis=-1), value)

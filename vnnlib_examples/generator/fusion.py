@@ -1,7 +1,8 @@
 """Fusion of three sensors by attention: each sensor is a token of its reading and its confidence.
 
 Inputs: (3, 2), a reading in [-1, 1] and a confidence in [0, 1] per sensor. Output: the mean of the readings, weighted
-by exp(5 * confidence). One head of attention, averaged over the tokens, and a linear readout can express that.
+by exp(5 * confidence). That is what attention does by itself; the block around it, a sum with what came in and two
+dense layers behind the mean over the tokens, is as usual.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from generator import vnnlib
 from generator.blocks import Attention, Mean
 from generator.example import Example
-from generator.layers import Array, Dense, Sequential
+from generator.layers import Array, Residual, Sequential, perceptron
 from generator.training import Data, Schedule, squared_error
 
 SENSORS = 3
@@ -28,7 +29,7 @@ def estimate(states: Array) -> Array:
 
 
 def example(rng: np.random.Generator) -> Example:
-    """One head, two wide."""
+    """One head, two wide, and a hidden layer of 8."""
     states = rng.uniform([-1.0, 0.0], 1.0, (SAMPLES, SENSORS, 2))
     data = Data(states, estimate(states))
 
@@ -38,7 +39,7 @@ def example(rng: np.random.Generator) -> Example:
 
     return Example(
         name="fusion",
-        model=Sequential(Attention(2, 2, rng), Mean(), Dense(2, 1, rng)),
+        model=Sequential(Residual(Sequential(Attention(2, 2, rng))), Mean(), *perceptron([2, 8, 1], rng).layers),
         data=data,
         loss=squared_error,
         training=Schedule(epochs=40, rate=0.01, batch=100),
@@ -52,17 +53,18 @@ def _prop(title: str, *assertions: str) -> str:
     return vnnlib.prop(title, 2 * SENSORS, 1, assertions)
 
 
-AGREED = [(0.4, 0.5), (0.8, 0.9), (0.4, 0.5), (0.8, 0.9)]
+def _agreed(confidence: float, least: float, most: float, title: str) -> str:
+    """Two confident sensors agree, a third of at most this confidence reads anything."""
+    sensors = [(0.4, 0.5), (0.8, 0.9), (0.4, 0.5), (0.8, 0.9), (-1.0, 1.0), (0.0, confidence)]
+    return _prop(
+        f"Two confident sensors agree on 0.4 to 0.5, {title}:\nthe estimate stays between {least} and {most}.",
+        *vnnlib.box(sensors),
+        vnnlib.disjunction([f"(and (<= Y_0 {least}))", f"(and (>= Y_0 {most}))"]),
+    )
+
+
 PROPERTIES = {
-    "outlier": _prop(
-        "Two confident sensors agree on 0.4 to 0.5; a third without confidence reads 0.5 less or more: the estimate\n"
-        "stays between 0.3 and 0.6.",
-        *vnnlib.box([*AGREED, (-0.1, 1.0), (0.0, 0.1)]),
-        vnnlib.disjunction(["(and (<= Y_0 0.3))", "(and (>= Y_0 0.6))"]),
-    ),
-    "overruled": _prop(
-        "The same where the third may be as confident as the others.",
-        *vnnlib.box([*AGREED, (-0.1, 1.0), (0.0, 0.9)]),
-        vnnlib.disjunction(["(and (<= Y_0 0.3))", "(and (>= Y_0 0.6))"]),
-    ),
+    "outlier": _agreed(0.1, 0.3, 0.6, "a third without confidence reads anything"),
+    "doubtful": _agreed(0.4, 0.2, 0.7, "a third of less than half the confidence reads anything"),
+    "overruled": _agreed(0.9, 0.2, 0.7, "a third that may be as confident reads anything"),
 }
