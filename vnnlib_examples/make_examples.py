@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from generator import collision, congestion, digits, driver, foveated, fusion, oscillator, pendulum
+from generator import collision, congestion, credit, digits, driver, foveated, fusion, oscillator, pendulum
 from generator.example import Example
 from generator.export import Graph
 from generator.layers import Array, Sequential
@@ -31,6 +31,7 @@ EXAMPLES: list[Callable[[np.random.Generator], Example]] = [
     driver.example,
     foveated.example,
     fusion.example,
+    credit.example,
 ]
 PRUNED = 0.08  # share of the weights
 

@@ -78,7 +78,7 @@ class Mean(Stateless):
 class Attention:
     """One head: softmax(Q K^T / sqrt(width)) V with Q, K and V affine in the tokens; (B, n, inputs) -> (B, n, width).
 
-    Only the queries have a bias: one of the keys would cancel in the softmax, one of the values belongs to what follows.
+    Only the queries have a bias: that of the keys would cancel in the softmax, that of the values belongs behind.
 
     Source: Vaswani et al., Attention Is All You Need, 2017, equation 1.
     """

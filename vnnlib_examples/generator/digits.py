@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.datasets import load_digits
 
-from generator import vnnlib
+from generator import relational, vnnlib
 from generator.example import Example
 from generator.layers import (
     Array,
@@ -47,6 +47,18 @@ def dense(rng: np.random.Generator) -> Example:
         "narrow": robust([(816, 0.022)]),
         "fragile": robust([(1692, 0.05)]),
         "pair": robust([(1074, 0.045), (42, 0.06)]),
+        "equivalence": relational.equivalence(
+            "Class scores of two versions differ by at most 0.2 where every pixel of image 96 of the digits moves by\n"
+            "at most 0.015.",
+            around(96, 0.015),
+            CLASSES,
+            0.2,
+        ),
+        "agreement": relational.agreement(
+            "Two versions see the same class where every pixel of image 816 of the digits moves by at most 0.022.",
+            around(816, 0.022),
+            CLASSES,
+        ),
     }
     return _example("digits-dense", perceptron([64, 32, 32, CLASSES], rng), (64,), properties)
 
@@ -88,13 +100,19 @@ def residual(rng: np.random.Generator) -> Example:
     return _example("digits-residual", model, (16,), properties, side=4)
 
 
+def around(index: int, epsilon: float, side: int = 8) -> list[tuple[float, float]]:
+    """The box of an image whose pixels move by at most epsilon, within [0, 1]."""
+    inputs, _ = images(side)
+    return [(max(p - epsilon, 0.0), min(p + epsilon, 1.0)) for p in inputs[index]]
+
+
 def robust(cases: list[tuple[int, float]], side: int = 8) -> str:
     """Each of these images keeps its class while every pixel moves by at most its epsilon, within [0, 1]."""
     inputs, targets = images(side)
     regions, violations, words = [], [], []
     for index, epsilon in cases:
         label = int(targets[index].argmax())
-        regions.append(vnnlib.box([(max(p - epsilon, 0.0), min(p + epsilon, 1.0)) for p in inputs[index]]))
+        regions.append(vnnlib.box(around(index, epsilon, side)))
         violations.append([f"(>= Y_{other} Y_{label})" for other in range(CLASSES) if other != label])
         words.append(f"image {index} of the digits keeps its class {label} when every pixel moves by at most {epsilon}")
     if len(cases) == 1:  # the common form: the box as plain assertions, then the classes

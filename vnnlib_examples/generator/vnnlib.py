@@ -50,9 +50,13 @@ Shapes = Mapping[str, tuple[int, ...]]
 """Shape of each tensor, by name."""
 
 
-def network(name: str, inputs: Shapes, outputs: Shapes) -> str:
-    """The declaration of a network of real numbers in VNN-LIB 2.0; tensors are in the order of the model's."""
-    lines = [
+def network(name: str, inputs: Shapes, outputs: Shapes, *relations: str) -> str:
+    """The declaration of a network of real numbers in VNN-LIB 2.0; tensors are in the order of the model's.
+
+    A relation is `equal-to` or `isomorphic-to`, with the name of another network.
+    """
+    lines = [f"  ({relation})" for relation in relations]
+    lines += [
         f"  (declare-{kind} {tensor} real [{','.join(map(str, shape))}])"
         for kind, tensors in (("input", inputs), ("output", outputs))
         for tensor, shape in tensors.items()
