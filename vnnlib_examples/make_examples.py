@@ -79,6 +79,7 @@ def deployed(path: Path) -> Callable[[Array], Array]:
 def main() -> None:
     """Makes every example, each from a seed of its own."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    folder.mkdir(parents=True, exist_ok=True)
     for seed, make in enumerate(EXAMPLES):
         rng = np.random.default_rng(seed)
         write(make(rng), folder, rng)
