@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from generator import collision, digits, pendulum
+from generator import collision, congestion, credit, digits, driver, foveated, fusion, oscillator, pendulum
 from generator.example import Example
 from generator.export import Graph
 from generator.layers import Array, Sequential
@@ -25,6 +25,13 @@ EXAMPLES: list[Callable[[np.random.Generator], Example]] = [
     digits.convolutional,
     collision.example,
     pendulum.example,
+    digits.residual,
+    oscillator.example,
+    congestion.example,
+    driver.example,
+    foveated.example,
+    fusion.example,
+    credit.example,
 ]
 PRUNED = 0.08  # share of the weights
 
@@ -33,6 +40,8 @@ def versions(example: Example, rng: np.random.Generator) -> dict[str, Sequential
     """The trained model and its updates, by the end of their files' names."""
     base = deepcopy(example.model)
     train(base, example.data, example.loss, example.training, rng)
+    if example.finetuning is None:
+        return {"": base}
     finetuned = deepcopy(base)
     train(finetuned, example.data, example.loss, example.finetuning, rng)
     return {
@@ -51,20 +60,26 @@ def write(example: Example, folder: Path, rng: np.random.Generator) -> None:
     for suffix, model in versions(example, rng).items():
         path = folder / f"{example.name}{suffix}.onnx"
         graph = Graph()
-        example.deploy(graph, model)
-        graph.write(path, example.data.inputs.shape[1:], example.outputs)
+        names = example.deploy(graph, model)
+        graph.write(path, example.data.inputs.shape[1:], names, example.outputs)
         print(f"{path.name}: {example.quality(deployed(path))}")
 
 
 def deployed(path: Path) -> Callable[[Array], Array]:
     """The written model as onnxruntime computes it, one input after the other: its batch is one."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return lambda inputs: np.concatenate([session.run(None, {"x": x[None]})[0] for x in inputs.astype(np.float32)])
+
+    def outputs(inputs: Array) -> Array:
+        """Several outputs stand side by side."""
+        return np.concatenate([np.hstack(session.run(None, {"x": x[None]})) for x in inputs.astype(np.float32)])
+
+    return outputs
 
 
 def main() -> None:
     """Makes every example, each from a seed of its own."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    folder.mkdir(parents=True, exist_ok=True)
     for seed, make in enumerate(EXAMPLES):
         rng = np.random.default_rng(seed)
         write(make(rng), folder, rng)

@@ -91,7 +91,7 @@ def example(rng: np.random.Generator) -> Example:
         loss=squared_error,
         training=Schedule(epochs=60, rate=0.002, batch=256),
         finetuning=Schedule(epochs=1, rate=0.0001, batch=256),
-        outputs=5,
+        outputs=(5,),
         properties=PROPERTIES,
         quality=error,
     )

@@ -10,9 +10,9 @@ from generator.layers import Array, Sequential
 from generator.training import Data, Loss, Schedule
 
 
-def as_it_is(graph: Graph, model: Sequential) -> None:
+def as_it_is(graph: Graph, model: Sequential) -> list[str]:
     """Deploys the model alone."""
-    graph.append(model, "x")
+    return [graph.append(model, "x")]
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class Example:
         name: first part of all its files' names.
         model: not yet trained.
         data, loss, training: how it is trained.
-        finetuning: how the version `finetuned` goes on from there.
-        outputs: of the deployed graph.
+        outputs: how many numbers each output of the deployed graph has.
         properties: text of each, by name.
         quality: how good a deployed version is, in words, given its outputs as a function of a batch of inputs.
-        deploy: puts the trained model, and whatever surrounds it, into a graph that reads `x`.
+        finetuning: how the version `finetuned` goes on from the base; none where there is the base alone.
+        deploy: puts the trained model, and whatever surrounds it, into a graph that reads `x`, and names its outputs.
     """
 
     name: str
@@ -35,8 +35,8 @@ class Example:
     data: Data
     loss: Loss
     training: Schedule
-    finetuning: Schedule
-    outputs: int
+    outputs: tuple[int, ...]
     properties: Mapping[str, str]
     quality: Callable[[Callable[[Array], Array]], str]
-    deploy: Callable[[Graph, Sequential], None] = as_it_is
+    finetuning: Schedule | None = None
+    deploy: Callable[[Graph, Sequential], list[str]] = as_it_is

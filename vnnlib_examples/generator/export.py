@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import singledispatchmethod
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import onnx
 from numpy.typing import ArrayLike
 from onnx import TensorProto, helper, numpy_helper
 
+from generator.blocks import Attention, Euler, GraphConvolution, Mean
 from generator.layers import BatchNormalization, Convolution, Dense, Flatten, Layer, MaxPool, Relu, Residual, Sequential
 
 OPSET = 17
@@ -31,9 +33,14 @@ class Graph:
         return name
 
     def constant(self, role: str, values: ArrayLike) -> str:
-        """Stores values as float32 and returns their name."""
-        name = f"{role}_{sum(tensor.name.startswith(f'{role}_') for tensor in self.initializers)}"
-        self.initializers.append(numpy_helper.from_array(np.asarray(values, dtype=np.float32), name))
+        """Stores values as float32 and returns their name; what has the same role and values is stored once."""
+        stored = np.asarray(values, dtype=np.float32)
+        alike = [tensor for tensor in self.initializers if tensor.name.startswith(f"{role}_")]
+        for tensor in alike:
+            if np.array_equal(numpy_helper.to_array(tensor), stored):
+                return tensor.name
+        name = f"{role}_{len(alike)}"
+        self.initializers.append(numpy_helper.from_array(stored, name))
         return name
 
     @singledispatchmethod
@@ -79,8 +86,34 @@ class Graph:
     def _(self, layer: Flatten, x: str) -> str:
         return self.node("Flatten", x)
 
-    def write(self, path: Path, inputs: tuple[int, ...], outputs: int) -> None:
-        """Writes the graph from `x`, of shape (1, *inputs), to its last node, of shape (1, outputs).
+    @append.register
+    def _(self, layer: Euler, x: str) -> str:
+        step = self.constant("step", layer.step)
+        for _ in range(layer.count):
+            x = self.node("Add", x, self.node("Mul", self.append(layer.body, x), step))
+        return x
+
+    @append.register
+    def _(self, layer: GraphConvolution, x: str) -> str:
+        gathered = self.node("MatMul", self.constant("adjacency", layer.adjacency), x)
+        mapped = self.node("MatMul", gathered, self.constant("weight", layer.weight.T))
+        return self.node("Add", mapped, self.constant("bias", layer.bias))
+
+    @append.register
+    def _(self, layer: Mean, x: str) -> str:
+        return self.node("ReduceMean", x, axes=[1], keepdims=0)
+
+    @append.register
+    def _(self, layer: Attention, x: str) -> str:
+        matrices = layer.query, layer.key, layer.value
+        query, key, value = (self.node("MatMul", x, self.constant("weight", matrix)) for matrix in matrices)
+        query = self.node("Add", query, self.constant("bias", layer.bias))
+        products = self.node("MatMul", query, self.node("Transpose", key, perm=[0, 2, 1]))
+        scores = self.node("Mul", products, self.constant("scale", layer.scale))
+        return self.node("MatMul", self.node("Softmax", scores, axis=-1), value)
+
+    def write(self, path: Path, inputs: tuple[int, ...], names: Sequence[str], widths: Sequence[int]) -> None:
+        """Writes the graph from `x`, of shape (1, *inputs), to the named outputs, each of shape (1, width).
 
         Raises:
             onnx.checker.ValidationError: the graph is not valid ONNX.
@@ -89,7 +122,10 @@ class Graph:
             self.nodes,
             path.name.removesuffix(".onnx"),
             [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, *inputs])],
-            [helper.make_tensor_value_info(self.nodes[-1].output[0], TensorProto.FLOAT, [1, outputs])],
+            [
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, width])
+                for name, width in zip(names, widths, strict=True)
+            ],
             self.initializers,
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)

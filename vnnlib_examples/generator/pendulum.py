@@ -36,13 +36,13 @@ def torque(states: Array) -> Array:
     return limited[:, None]
 
 
-def closed_loop(graph: Graph, controller: Sequential) -> None:
+def closed_loop(graph: Graph, controller: Sequential) -> list[str]:
     """Controller, motor limit, plant; the outputs are the next state and the torque."""
     limits = graph.constant("limit", -LIMIT), graph.constant("limit", LIMIT)
     applied = graph.node("Clip", graph.append(controller, "x"), *limits)
     drift = graph.node("MatMul", "x", graph.constant("transition", TRANSITION.T))
     push = graph.node("MatMul", applied, graph.constant("influence", INFLUENCE.T))
-    graph.node("Concat", graph.node("Add", drift, push), applied, axis=1)
+    return [graph.node("Concat", graph.node("Add", drift, push), applied, axis=1)]
 
 
 def example(rng: np.random.Generator) -> Example:
@@ -61,7 +61,7 @@ def example(rng: np.random.Generator) -> Example:
         loss=squared_error,
         training=Schedule(epochs=40, rate=0.01, batch=100),
         finetuning=Schedule(epochs=2, rate=0.0005, batch=100),
-        outputs=3,
+        outputs=(3,),
         properties=PROPERTIES,
         quality=error,
         deploy=closed_loop,
