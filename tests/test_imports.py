@@ -67,6 +67,12 @@ def test_drawing_a_stored_proof_reads_no_model(here: Path) -> None:
     assert drawn == {"click", "numpy", "sqlalchemy"}
 
 
+def test_showing_a_proof_reads_no_model(here: Path) -> None:
+    loaded(command("verify", "model.onnx", "holds.vnnlib", "--no-store", "--proof", "holds.proof"), here)
+    shown = loaded(command("proof", "show", "holds.proof"), here)
+    assert shown == {"click", "numpy", "rich", "sqlalchemy"}
+
+
 def test_comparing_models_loads_no_database_no_solver_and_no_runtime(here: Path) -> None:
     used = loaded(command("model", "diff", "model.onnx", "model.onnx"), here)
     assert used == {"click", "numpy", "onnx", "rich"}

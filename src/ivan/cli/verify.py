@@ -118,8 +118,7 @@ def verify(
       ivan verify model-v2.onnx property.vnnlib --base model.onnx --json report.json
       ivan verify property.vnnlib --network N=model.onnx    # the form of the VNN-LIB standard
       ivan verify equivalence.vnnlib --network f=model.onnx --network g=pruned.onnx
-      ivan verify equivalence.vnnlib --network f=model.onnx --network g=pruned-v2.onnx \\
-                  --base f=model.onnx --base g=pruned.onnx
+      ivan verify same.vnnlib --network f=v1.onnx --network g=v3.onnx --base f=v1.onnx --base g=v2.onnx
       ivan verify model.onnx property.vnnlib --proof holds.proof    # for others: `ivan proof check`
 
     \b
