@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,11 +16,14 @@ from tests.models import Graph
 from tests.searches import search
 
 import ivan
+from ivan.bounds.domains import Domains
+from ivan.bounds.enclosure import enclose
 from ivan.bounds.interval import affine_interval
 from ivan.bounds.objective import Rows
 from ivan.bounds.replay import replay
 from ivan.network.affine import Affine
 from ivan.network.linear import Selection
+from ivan.network.reference import Runtime
 from ivan.proof import Ragged
 from ivan.verdict import Verdict
 
@@ -103,6 +107,31 @@ def test_a_strict_requirement_that_is_met_nowhere_closes_at_zero(tie, by_units):
     assert replay(problem, result.proof).complete
     other = search(problem_of(network, Box(-ends, ends, [[never], [sometimes]])), by_units=by_units, checks=200)
     assert other.verdict is not Verdict.UNSAT
+
+
+def moved() -> bytes:
+    g = Graph()
+    taken = g.node("Gather", "x", np.array([1, 0, 1]), axis=1)
+    return g.model({"x": [1, 2]}, [g.node("Sub", g.node("Relu", taken), np.array([[0.0, -0.0, 0.0]], np.float32))])
+
+
+EDGES = np.array([0.0, -0.0, 1e-45, -1e-45, 1.2e-38, 0.1, -0.1, 16.7, -88.8, 3e9, -3e30])
+
+
+@pytest.mark.parametrize(
+    "build", [moved, *(lambda kind=kind: one(kind) for kind in ("Relu", "Sigmoid", "Softmax", "Sign"))]
+)
+@FEW
+@given(seed=SEEDS)
+def test_onnxruntime_stays_in_the_outputs_of_the_interval_sweep(build, seed):
+    """Where nothing is computed the bounds have no slack, and none is needed."""
+    rng, data = np.random.default_rng(seed), build()
+    network, runtime = replace(from_onnx(data), arithmetic=2.0**-24), Runtime(data)
+    ends = np.sort(rng.choice(EDGES, (2, 2)).astype(np.float32).astype(np.float64), axis=0)
+    known = enclose(network, Domains.boxes(ends[:1], ends[1:], len(network.layers)))
+    for x in (*ends, *np.clip(rng.standard_normal((6, 2)), *ends)):
+        y = runtime.run(runtime.rounded(x))
+        assert np.all((known.outputs[0][0] <= y) & (y <= known.outputs[1][0]))
 
 
 def equal_to_zero() -> bytes:
