@@ -175,8 +175,6 @@ def build_problem(query: Query, network: Network, place: Index | None = None) ->
     cases: list[Case] = []
     terms = _Terms(query, network, place)
     for conjunction in query.conjunctions(MOST_CASES):
-        if conjunction.empty:
-            continue
         identity = (id(conjunction.lower), id(conjunction.upper))
         if identity not in boxes:
             region, number = _region(conjunction, terms), None

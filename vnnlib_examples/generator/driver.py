@@ -115,7 +115,7 @@ def _whenever(value: float) -> str:
 
 
 PROPERTIES = {
-    "comfortable": _whenever(0.6),
+    "comfortable": _whenever(0.7),
     "doubtful": _whenever(0.4),
     "boundary": _prop(
         "A large gap to a faster car: the value is at least 0.64.",

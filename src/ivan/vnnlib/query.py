@@ -201,6 +201,7 @@ class _Expansion:
         self._sides: dict[Side, Side] = {}
         self._rows: dict[Row, Row] = {}
         self._row_of: dict[int, Row] = {}  # by the atom's id: the query keeps its atoms alive
+        self._met: set[tuple[int, int, int]] = set()  # ids of boxes' sides and rows: the tables keep them alive
 
     def run(self) -> Iterator[Conjunction]:
         """Every conjunction that is not certainly empty, however many."""
@@ -232,9 +233,19 @@ class _Expansion:
         if region is None:
             return None
         lower, upper, rows = region
-        if waiting is None and any(_missed(lower, upper, row) for row in rows):
+        if waiting is None and any(self._misses(lower, upper, row) for row in rows):
             return None
         return _Branch(lower, upper, rows, formula, waiting)
+
+    def _misses(self, lower: Side, upper: Side, row: Row) -> bool:
+        """`_missed`, once for each box and row: most conjunctions have both in common with others."""
+        key = id(lower), id(upper), id(row)
+        if key in self._met:
+            return False
+        missed = _missed(lower, upper, row)
+        if not missed:
+            self._met.add(key)
+        return missed
 
     def _conjoin(self, branch: _Branch, atoms: Iterable[Atom]) -> tuple[Side, Side, tuple[Row, ...]] | None:
         """The branch's region with the atoms; None when the box or a row without variables is contradictory."""
