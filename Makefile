@@ -20,7 +20,7 @@ demo: $(READY) ## verify a model, update it, verify the update from the proof
 	$(BIN)/python benchmarks/demo.py
 
 test: $(READY) ## run all tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile
 
 conformance: $(READY) ## run the outside test suite of VNN-LIB 2.0 (some minutes)
 	$(BIN)/python benchmarks/conformance.py
