@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -170,6 +171,13 @@ def ragged(count: int, owner: NDArray[Any], types: dict[str, type], **columns: A
 
 def columns_of(tree: SpecTree) -> dict[str, NDArray[Any]]:
     return {name: getattr(tree, name) for name in COLUMNS}
+
+
+def by_forms(enclosure: Enclosure) -> Enclosure:
+    """The enclosure with nothing known of the outputs, so that linear forms alone bound them."""
+    found, (low, high) = copy(enclosure), enclosure.outputs
+    found.outputs = np.full_like(low, -np.inf), np.full_like(high, np.inf)
+    return found
 
 
 def enclosure_at(problem: Problem, tree: SpecTree, node: int, refinements: Refinements | None = None) -> Enclosure:

@@ -9,7 +9,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.engine import Array, Rng
-from tests.trees import enclosure_at, random_tree, together
+from tests.trees import by_forms, enclosure_at, random_tree, together
 
 from ivan.bounds.ascent import (
     Ascent,
@@ -82,7 +82,7 @@ def assert_equal(one: Parameters, other: Parameters) -> None:
 
 def rigorous(enclosure: Enclosure, owner: Index, case: Index, rows: Rows, p: Parameters) -> Array:
     objective = rows.weighted(case, ragged_weights(p.weights))
-    return bound_outputs(enclosure, owner, objective, p.advice(enclosure, owner)).bound
+    return bound_outputs(by_forms(enclosure), owner, objective, p.advice(enclosure, owner)).bound
 
 
 def assert_close(found: Array, expected: Array, dtype: type) -> None:

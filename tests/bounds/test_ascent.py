@@ -24,7 +24,7 @@ from tests.bounds.ascents import (
     some_nodes,
 )
 from tests.engine import EXACT, FEW, NETWORKS, Box, Half, affine, problem_of, random_problem
-from tests.trees import enclosure_at, random_tree, together
+from tests.trees import by_forms, enclosure_at, random_tree, together
 
 from ivan.bounds.ascent import (
     Parameters,
@@ -234,7 +234,7 @@ def test_ascent_returns_no_less_than_its_start_and_what_it_says(kind, steps, see
     problem = random_problem(rng, NETWORKS[kind](rng), cases=3)
     rows, tree = Rows(problem), random_tree(rng, problem, 3)
     node = int(tree.leaves[-1])
-    enclosure = enclosure_at(problem, tree, node)
+    enclosure = by_forms(enclosure_at(problem, tree, node))
     owner, case = np.zeros(3, np.int64), np.arange(3)
     for dtype in (np.float32, np.float64):
         ascent = of(problem, dtype)

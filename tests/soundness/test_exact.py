@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.engine import EXACT, FEW, LAWS, Box, Half, Rng, affine, problem_of, random_problem
 from tests.soundness.exact import ExactNetwork, bound, margin, vector
-from tests.trees import enclosure_at, ragged, random_tree
+from tests.trees import by_forms, enclosure_at, ragged, random_tree
 
 from ivan.bounds.backward import bound_outputs
 from ivan.bounds.certify import certify
@@ -75,11 +75,6 @@ def exact_bound(problem: Problem, exact: ExactNetwork, enclosure: Enclosure, cla
     return bound(exact, problem.cases[int(claim.case[0])], weights, box, intervals, slopes, multipliers)
 
 
-def unknown(outputs: int) -> tuple[np.ndarray, np.ndarray]:
-    """No bounds of outputs, of one domain."""
-    return np.full((1, outputs), -np.inf), np.full((1, outputs), np.inf)
-
-
 @pytest.mark.parametrize("multipliers", [0.0, 0.5])
 @pytest.mark.parametrize("kind", sorted(EXACT))
 @FEW
@@ -90,10 +85,9 @@ def test_the_rigorous_bound_is_below_the_exact_bound_and_close_to_it(kind, multi
     exact, rows = ExactNetwork(problem.network), Rows(problem)
     tree = random_tree(rng, problem, 6)
     for node in (0, *tree.leaves):
-        enclosure = enclosure_at(problem, tree, int(node))
+        enclosure = by_forms(enclosure_at(problem, tree, int(node)))
         if enclosure.empty[0]:
             continue
-        enclosure.outputs = unknown(problem.network.outputs)  # so that nothing but the linear form speaks
         for case in range(len(problem.cases)):
             claim = full_certificate(rng, problem, enclosure, case, multipliers)
             _, forms = certify(enclosure, np.zeros(1, np.int64), claim, rows)
