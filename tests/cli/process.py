@@ -75,20 +75,20 @@ def run_on_terminal(*arguments: str | float, typed: bytes = b"", after: str = ""
         after: ... this has appeared.
         columns: width of the terminal.
     """
+    from fcntl import ioctl
+    from struct import pack
+    from termios import TIOCSWINSZ
+
     start = time.monotonic()
     pid, terminal = pty.fork()
     if pid == 0:
         _in_the_foreground()
+        ioctl(0, TIOCSWINSZ, pack("HHHH", 24, columns, 0, 0))  # before anybody asks
         os.execvpe(
             IVAN[0],
             [*IVAN, *map(str, arguments)],
             {**os.environ, "TERM": "xterm"},
         )
-    from fcntl import ioctl
-    from struct import pack
-    from termios import TIOCSWINSZ
-
-    ioctl(terminal, TIOCSWINSZ, pack("HHHH", 24, columns, 0, 0))
     shown, told = b"", start
     while time.monotonic() - start < PATIENCE:
         if typed and after.encode() in shown:
