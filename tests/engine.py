@@ -26,8 +26,8 @@ from ivan.vnnlib import Query, parse_query
 Array = NDArray[np.float64]
 Rng = np.random.Generator
 
-LAWS = settings(max_examples=20, deadline=None, derandomize=True)
-FEW = settings(max_examples=8, deadline=None, derandomize=True)
+LAWS = settings(max_examples=12, deadline=None, derandomize=True)
+FEW = settings(max_examples=5, deadline=None, derandomize=True)
 
 
 # Networks: exact (every entry of every map is a number of the network) unless read from ONNX

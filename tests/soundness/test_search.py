@@ -45,7 +45,7 @@ from ivan.verdict import Verdict
 from ivan.vnnlib import parse_query
 
 SEEDS = st.integers(0, 2**32 - 1)
-SEARCHES = settings(max_examples=12, deadline=None, derandomize=True)
+SEARCHES = settings(max_examples=8, deadline=None, derandomize=True)
 
 
 def assert_true(problem: Problem, result: SearchResult, rng: Rng) -> None:
