@@ -43,7 +43,7 @@ class Result:
         seconds: from when a process was told to begin to its answer.
         reason: of an `error`, on one line.
         hint: what the reader can do about it.
-        counterexample: the file that holds it.
+        counterexample: the file that holds it; of a batch that writes no files, itself.
         solve_seconds: what the answer took without reading the files.
         domains: domains bounded.
         leaves: of the proof as it was found.

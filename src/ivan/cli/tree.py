@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ivan.cli.output import check_target, print_answer, write_file
+from ivan.cli.parameters import FILE, FILE_OR_DASH
 from ivan.cli.style import styled
 
 if TYPE_CHECKING:
@@ -38,12 +39,22 @@ _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
 
 @click.command("tree")
-@click.argument("what", nargs=-1, metavar="[RUN | MODEL QUERY]")
-@click.option("--store", "location", metavar="PATH|URL", help="Proof store; default: IVAN_STORE, else the user's own.")
+@click.argument("what", nargs=-1, type=FILE, metavar="[RUN | MODEL QUERY]")
+@click.option(
+    "--store", "location", type=FILE, metavar="PATH|URL", help="Proof store; default: IVAN_STORE, else the user's own."
+)
 @click.option("--depth", type=click.IntRange(min=0), metavar="N", help="Fold what is deeper; default: to fit.")
-@click.option("--html", "page", metavar="FILE", help="Write a page for a browser; it holds everything it needs.")
-@click.option("--svg", "vector", metavar="FILE", help="Write a figure for a paper.")
-@click.option("--json", "report", metavar="FILE|-", help="Write every node for programs; folded with --depth only.")
+@click.option(
+    "--html", "page", type=FILE, metavar="FILE", help="Write a page for a browser; it holds everything it needs."
+)
+@click.option("--svg", "vector", type=FILE, metavar="FILE", help="Write a figure for a paper.")
+@click.option(
+    "--json",
+    "report",
+    type=FILE_OR_DASH,
+    metavar="FILE|-",
+    help="Write every node for programs; folded with --depth only.",
+)
 @click.option("--open", "opened", is_flag=True, help="Show the page of --html in the browser.")
 def tree(
     what: tuple[str, ...],
