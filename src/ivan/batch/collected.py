@@ -25,6 +25,10 @@ class CollectedResults:
         self._done[result.instance.number] = result
         return result
 
+    def amend(self, result: Result) -> None:
+        """Keeps what became known of a result since."""
+        self._done[result.instance.number] = result
+
     def finish(self) -> list[Result]:
         """All of them, in the order of their instances."""
         return [self._done[number] for number in sorted(self._done)]
