@@ -87,7 +87,7 @@ def run_on_terminal(*arguments: str | float, typed: bytes = b"", after: str = ""
         os.execvpe(
             IVAN[0],
             [*IVAN, *map(str, arguments)],
-            {**os.environ, "TERM": "xterm"},
+            {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")} | {"TERM": "xterm"},
         )
     shown, told = b"", start
     while time.monotonic() - start < PATIENCE:
