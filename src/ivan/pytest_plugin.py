@@ -94,7 +94,7 @@ def ivan_verify(pytestconfig: pytest.Config) -> Verify:
             raise
         if outcome.verdict is not expected:
             name = fspath(query) if isinstance(query, PathLike) else getattr(asked, "path", asked)
-            files = map(fspath, model.values()) if isinstance(model, Mapping) else [fspath(model)]
+            files = [fspath(file) for file in (model.values() if isinstance(model, Mapping) else [model])]
             raise AssertionError(_failure(f"{', '.join(files)}, {name}", outcome, expected, timeout))
         return outcome
 
