@@ -230,9 +230,9 @@ def _state(running: Running) -> tuple[str, str]:
 
 def short(instance: Instance) -> str:
     """The instance's name: its files without folders and suffixes."""
-    paths = [*instance.models, PurePath(instance.vnnlib)]
+    paths = [*dict.fromkeys(instance.models), PurePath(instance.vnnlib)]
     names = (path.name.removesuffix(".gz").removesuffix(".onnx").removesuffix(".vnnlib") for path in paths)
-    return " ".join(dict.fromkeys(names))
+    return " ".join(names)
 
 
 def summary_table(summary: Summary, seconds: float) -> Table:
