@@ -103,3 +103,15 @@ def test_an_error_has_parts_of_value_one_and_operand():
     assert error == pytest.approx([0.25 * (6.0 + 7.0 + 2.5), 0.25 * (7.0 + 2.5)])
     assert not Rounding().error(0.25, values, operands).any()
     assert not CURVE.error(0.0, values, operands).any()
+
+
+def test_a_gate_that_a_file_spells_out_is_within_the_rounding_of_one():
+    """X sigmoid(x) in two nodes is read as one curve, and rounded twice."""
+    graph, x = Graph(13), samples(-1e4, 1e4, "float32")
+    data = graph.model({"x": [1, len(x)]}, [graph.node("Mul", "x", graph.node("Sigmoid", "x"))])
+    layer = from_onnx(data).layers[-1]
+    assert layer.activation.name == "Swish"
+    exact = layer.activation.value(x)
+    assert np.all(
+        np.abs(Runtime(data).run(x) - exact) <= layer.rounding.error(UNIT["float32"], np.abs(exact), np.abs(x))
+    )

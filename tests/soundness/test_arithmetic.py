@@ -13,10 +13,12 @@ from tests.engine import CURVED, EXACT, FEW, Rng, from_onnx, points
 
 from ivan.bounds.backward import bound_units
 from ivan.bounds.domains import Domains
-from ivan.bounds.enclosure import enclose
+from ivan.bounds.enclosure import enclose, from_known
 from ivan.bounds.forward import Forward
+from ivan.network.activations import Identity, Product
 from ivan.network.affine import Affine
 from ivan.network.layers import Layer, Network
+from ivan.network.linear import Selection
 from ivan.network.reference import Runtime
 
 SINGLE = 2.0**-24
@@ -106,3 +108,21 @@ def test_onnxruntime_stays_in_the_bounds_of_the_outputs(kind, seed):
     y = np.concatenate([runtime.run(point) for point in x])
     assert np.all(y >= low)
     assert np.all(y <= high)
+
+
+@pytest.mark.parametrize(("summands", "arithmetic", "shared"), [(3, 0.0, True), (3, SINGLE, False), (1, SINGLE, True)])
+def test_what_is_known_of_a_sum_says_nothing_of_an_equal_one_that_may_be_rounded_otherwise(
+    summands, arithmetic, shared
+):
+    """(p + q) + r and p + (q + r) are one number, and two floats; what is only moved is one float."""
+    same = {s: Selection.identity_of(1) for s in range(1, summands + 1)}
+    names = [Layer(Affine(1, {0: Selection(np.array([k]), 3)}), Identity()) for k in range(3)]
+    operands = Affine.concatenated([Affine(1, same), Affine(1, same)])
+    network = Network((*names, Layer(operands, Product())), (1, 3), Affine.of(4, 1), arithmetic=arithmetic)
+    known = enclose(network, Domains.boxes(np.zeros((1, 3)), np.ones((1, 3)), 4)).domains
+    assert known.known is not None
+    low, high = known.known[3]
+    cut = replace(known, known=(*known.known[:3], (low, np.array([[0.25, high[0, 1]]]))))
+    for found in (from_known(network, cut), enclose(network, cut)):
+        assert found.intervals[3][1][0, 0] == 0.25
+        assert (found.intervals[3][1][0, 1] == 0.25) == shared

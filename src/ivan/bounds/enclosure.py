@@ -156,7 +156,7 @@ def walk(network: Network, domains: Domains, tighten: Tighten | None, deadline: 
         if domains.known is not None:
             low, high = np.maximum(low, domains.known[k][0]), np.minimum(high, domains.known[k][1])
         result.rounding.append(rounding)
-        low, high = _agreed(layer.affine, *_copied(result, layer.affine, low, high))
+        low, high = _agreed(_repeats(network, layer.affine), *_copied(result, layer.affine, low, high))
         if tighten is not None:
             low, high = tighten(result, layer.affine, k, low, high)
         crossed = np.any(low > high, axis=1)
@@ -177,7 +177,7 @@ def from_known(network: Network, domains: Domains) -> Enclosure:
     result.reach.append(magnitude(domains.lower, domains.upper))
     values = [(domains.lower, domains.upper)]
     for k, layer in enumerate(network.layers):
-        low, high = _agreed(layer.affine, *_copied(result, layer.affine, *domains.known[k]))
+        low, high = _agreed(_repeats(network, layer.affine), *_copied(result, layer.affine, *domains.known[k]))
         crossed = np.any(low > high, axis=1)
         if crossed.any():
             result.empty |= crossed
@@ -200,16 +200,27 @@ def _copied(result: Enclosure, affine: Affine, low: Array, high: Array) -> tuple
     return low, high
 
 
-def _agreed(affine: Affine, low: Array, high: Array) -> tuple[Array, Array]:
+Repeats = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+def _repeats(network: Network, affine: Affine) -> Repeats | None:
+    """Which numbers are the same, see `Affine.repeats`; in an arithmetic that rounds, only what is moved is.
+
+    Sums that are equal may be added up in different orders there, and what is known of one says nothing of the other.
+    """
+    return None if network.arithmetic and not affine.moved.all() else affine.repeats
+
+
+def _agreed(repeats: Repeats | None, low: Array, high: Array) -> tuple[Array, Array]:
     """The bounds intersected among numbers that are the same."""
-    if affine.repeats is None:
+    if repeats is None:
         return low, high
-    which = affine.repeats[1]
-    least, most = _gathered(np.maximum, low, affine.repeats), _gathered(np.minimum, high, affine.repeats)
+    which = repeats[1]
+    least, most = _gathered(np.maximum, low, repeats), _gathered(np.minimum, high, repeats)
     return least[:, which], most[:, which]
 
 
-def _gathered(function: np.ufunc, table: NDArray[Any], repeats: tuple[NDArray[np.int64], ...]) -> NDArray[Any]:
+def _gathered(function: np.ufunc, table: NDArray[Any], repeats: Repeats) -> NDArray[Any]:
     """(B, m) -> (B, d): a function of all columns that are one number; see `Affine.repeats`."""
     first, which = repeats
     order = np.argsort(which, kind="stable")
@@ -303,10 +314,11 @@ def _tightened(
     unstable = unstable_units(activation, low, high) & ~result.empty[:, None]
     for copy in affine.copies:
         unstable[:, copy.at] = False  # where they are computed, they were bounded
-    if affine.repeats is not None:  # the first of equal numbers stands for all
-        some = _gathered(np.logical_or, unstable, affine.repeats)
+    repeats = _repeats(result.network, affine)
+    if repeats is not None:  # the first of equal numbers stands for all
+        some = _gathered(np.logical_or, unstable, repeats)
         unstable = np.zeros_like(unstable)
-        unstable[:, affine.repeats[0]] = some
+        unstable[:, repeats[0]] = some
     owner, unit = np.nonzero(unstable)
     if not len(owner):
         return low, high
@@ -321,4 +333,4 @@ def _tightened(
         if not len(left):
             break
         owner, unit, sign = owner[left], unit[left], -sign[left]
-    return _agreed(affine, low, high)
+    return _agreed(repeats, low, high)

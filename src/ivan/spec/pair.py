@@ -15,7 +15,7 @@ import numpy as np
 
 from ivan.spec.box import Box
 from ivan.spec.decimals import literal
-from ivan.spec.specification import plain
+from ivan.spec.specification import comment
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -109,9 +109,7 @@ class PairSpecification:
         return "\n".join(self._lines()) + "\n"
 
     def _lines(self) -> Iterator[str]:
-        for line in (*self.title.splitlines(), *self.notes):
-            yield f"; {plain(line)}"
-        yield ""
+        yield from comment(self.title, self.notes)
         yield "(vnnlib-version <2.0>)"
         yield ""
         for network in self.networks:

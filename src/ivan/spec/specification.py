@@ -5,7 +5,7 @@ As VNN-COMP has it, the text states the violation: the property holds when nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ivan.spec.box import Box
@@ -36,9 +36,7 @@ class Specification:
         return "\n".join(self._lines()) + "\n"
 
     def _lines(self) -> Iterator[str]:
-        for line in (*self.title.splitlines(), *self.notes):
-            yield f"; {plain(line)}"
-        yield ""
+        yield from comment(self.title, self.notes)
         yield from (f"(declare-const X_{i} Real)" for i in range(self.box.size))
         yield from (f"(declare-const Y_{j} Real)" for j in range(self.outputs))
         yield ""
@@ -54,6 +52,13 @@ class Specification:
         yield "))"
 
 
-def plain(line: str) -> str:
+def comment(title: str, notes: Sequence[str]) -> Iterator[str]:
+    """The lines on top of a text, and an empty one."""
+    for line in (*title.splitlines(), *notes):
+        yield f"; {_plain(line)}"
+    yield ""
+
+
+def _plain(line: str) -> str:
     """On one line and printable, whatever a file is called."""
     return "".join(letter if letter.isprintable() else " " for letter in line)
