@@ -70,8 +70,8 @@ def test_a_violation_fails_with_the_counterexample_and_a_hint(here: pytest.Pytes
         [
             "*model.onnx, fails.vnnlib: sat, not unsat",
             "*counterexample, confirmed by onnxruntime:",
-            "*  X_0 = *",
-            "*  Y_1 = *",
+            "*  (X_0 *",
+            "*  (Y_1 *",
             "*hint: run the model on these inputs; `ivan verify --witness FILE`*",
         ]
     )
@@ -106,7 +106,7 @@ def test_many_values_are_cut(here: pytest.Pytester) -> None:
     (here.path / "wide.onnx").write_bytes(dense((30, 2), np.random.default_rng(0)))
     (here.path / "wide.vnnlib").write_text(box(30, "(<= Y_0 100)"))
     done = run(here, "def test_it(ivan_verify): ivan_verify('wide.onnx', 'wide.vnnlib')")
-    done.stdout.fnmatch_lines(["*  X_19 = *", "*  and 10 more", "*  Y_0 = *"])
+    done.stdout.fnmatch_lines(["*  (X_19 *", "*  and 10 more", "*  (Y_0 *"])
     assert "X_20" not in done.stdout.str()
 
 

@@ -22,6 +22,7 @@ EXACT = ("docs/errors.md", "docs/specifications.md", "docs/vnncomp.md")
 
 MEASURED = (
     "README.md",
+    "docs/batch.md",
     "docs/formats.md",
     "docs/gate.md",
     "docs/getting-started.md",

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ivan.batch.api import verify_batch
+    from ivan.batch.results import Result
     from ivan.checking import check_proof
     from ivan.network.onnx_reader import read_network as load_network
+    from ivan.options import Options
     from ivan.outcome import Outcome
     from ivan.proof_file import write_proof
     from ivan.verdict import Verdict
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Options",
     "Outcome",
+    "Result",
     "Verdict",
     "__version__",
     "check_proof",
@@ -36,7 +40,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Options": ("ivan.options", "Options"),
     "Outcome": ("ivan.outcome", "Outcome"),
+    "Result": ("ivan.batch.results", "Result"),
     "Verdict": ("ivan.verdict", "Verdict"),
     "check_proof": ("ivan.checking", "check_proof"),
     "load_network": ("ivan.network.onnx_reader", "read_network"),

@@ -6,6 +6,7 @@ Nothing heavy is imported before the process is set up (process.py).
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -21,6 +22,7 @@ STARTED = time.monotonic() - time.process_time()
 def main() -> NoReturn:
     """Runs the command line and ends the process with its exit code."""
     _open_closed_streams()
+    _print_whatever_comes()
     prepare()
     try:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # both interrupts are one
@@ -37,6 +39,13 @@ def _open_closed_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+
+
+def _print_whatever_comes() -> None:
+    """A name that the stream's encoding cannot say is escaped, not an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _end(code: int) -> NoReturn:

@@ -95,3 +95,33 @@ def answer(verdict: Verdict, witness: Witness | None, vnnlib_version: int, block
     """Everything that is printed, without the last line break."""
     word = verdict.spelled(vnnlib_version)
     return word if witness is None else f"{word}\n{assignment(witness, blocks)}"
+
+
+def shortened(counterexample: str, most: int) -> list[str]:
+    """The lines of a counterexample with no more than so many inputs and outputs; of VNN-LIB 2.0, values of a tensor.
+
+    Args:
+        counterexample: as an answer has it.
+        most: values of a kind.
+    """
+    shown: list[str] = []
+    for head, values in _blocks(counterexample):
+        shown += [head] * bool(head) + values[:most]
+        if len(values) > most:
+            shown.append(f"and {len(values) - most:,} more")
+    return shown
+
+
+def _blocks(counterexample: str) -> list[tuple[str, list[str]]]:
+    """Values that belong together, and what stands above them."""
+    lines = [line.strip() for line in counterexample.splitlines()]
+    if counterexample.startswith("("):
+        lines = [line.strip() for line in counterexample.removeprefix("(").removesuffix(")").splitlines()]
+        return [("", [line for line in lines if line.startswith(f"({letter}_")]) for letter in "XY"]
+    blocks: list[tuple[str, list[str]]] = []
+    for line in filter(None, lines):
+        if line.endswith("]"):  # a tensor's name, type and shape
+            blocks.append((line, []))
+        elif blocks:
+            blocks[-1][1].append(line)
+    return blocks

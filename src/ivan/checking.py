@@ -98,8 +98,7 @@ def check_run(
     told.phase("read")
     models = {name: fspath(file) for name, file in model.items()} if isinstance(model, Mapping) else fspath(model)
     deployment = deploy(query if isinstance(query, Query) else read_query(fspath(query)), models)
-    carried = deployment.as_differences()
-    forms = [deployment.problem] if carried is None else [deployment.problem, carried]
+    forms = deployment.forms
     summary = _about(store, forms) if run is None else summary_of(store, run)
     problem, same_model = _form(store, summary, forms)
     proof = stored_proof(store, summary.run.id)

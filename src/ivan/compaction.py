@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,28 +37,32 @@ class Done:
     finished: bool
 
 
-def compact_stored(store: ProofStore, model: str, query: str, deadline: Deadline, warn: Warn) -> Done:
+def compact_stored(
+    store: ProofStore, models: str | Mapping[str, str], query: str, deadline: Deadline, warn: Warn
+) -> Done:
     """Compacts the stored proof of a model and a property, and saves what was reached by the deadline.
 
     Args:
         store: an open store.
-        model: ONNX file.
+        models: ONNX file, or that of every network of the property by its name.
         query: VNN-LIB file.
         deadline: when to stop.
         warn: told about everything that is damaged.
 
     Raises:
-        InputError: model or query cannot be used, or no finished proof of theirs is stored.
+        InputError: a model or the query cannot be used, or no finished proof of theirs is stored.
         StoreError: the store cannot be written.
         ProofError: the proof does not fit the problem.
     """
-    deployment = deploy(read_query(query), model)
-    problem = deployment.problem
-    memory = Memory(store, deployment.file_digest, problem, warn)
-    base = memory.own()
-    if base is None or not base.proof.complete:
+    deployment = deploy(read_query(query), models)
+    for problem in deployment.forms:
+        memory = Memory(store, deployment.file_digest, problem, warn)
+        base = memory.own()
+        if base is not None and base.proof.complete:
+            break
+    else:
         raise InputError(
-            f"{store.location}: no finished proof of {query} for {model}",
+            f"{store.location}: no finished proof of {query} for {deployment.name}",
             hint="`ivan verify` makes one; `ivan cache list` shows what there is",
         )
     if store.read_only:

@@ -81,6 +81,12 @@ class Deployment:
         return None if network is None else build_problem(self.query, network, self.problem.place)
 
     @property
+    def forms(self) -> tuple[Problem, ...]:
+        """The problem in every form in which its proof may be stored: side by side, and as differences where it can."""
+        carried = self.as_differences()
+        return (self.problem,) if carried is None else (self.problem, carried)
+
+    @property
     def name(self) -> str:
         """What messages call the models."""
         return self.problem.network.name

@@ -8,6 +8,7 @@ pytest loads it with the package; the verifier itself is imported by the first t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from ivan.verdict import Verdict
     from ivan.vnnlib import Query
 
+Models = str | PathLike[str] | Mapping[str, str | PathLike[str]]
+
 SHOWN = 20
 """Values of a counterexample that a failure shows."""
 
@@ -27,7 +30,7 @@ class Verify(Protocol):
 
     def __call__(
         self,
-        model: str | PathLike[str],
+        model: Models,
         query: str | PathLike[str] | Query,
         *,
         expect: str | Verdict = "unsat",
@@ -36,7 +39,7 @@ class Verify(Protocol):
         """Asserts what the verifier answers.
 
         Args:
-            model: ONNX file, plain or .gz.
+            model: ONNX file, plain or .gz; of a property of several networks that of each, by its name.
             query: VNN-LIB file, plain or .gz; or its text; or a property that was read already.
             expect: the answer; `unsat` says that the property holds.
             timeout: seconds.
@@ -71,7 +74,7 @@ def ivan_verify(pytestconfig: pytest.Config) -> Verify:
     store = False if pytestconfig.getoption("--ivan-no-store") else pytestconfig.getoption("--ivan-store")
 
     def verify(
-        model: str | PathLike[str],
+        model: Models,
         query: str | PathLike[str] | Query,
         *,
         expect: str | Verdict = "unsat",
@@ -91,7 +94,8 @@ def ivan_verify(pytestconfig: pytest.Config) -> Verify:
             raise
         if outcome.verdict is not expected:
             name = fspath(query) if isinstance(query, PathLike) else getattr(asked, "path", asked)
-            raise AssertionError(_failure(f"{fspath(model)}, {name}", outcome, expected, timeout))
+            files = [fspath(file) for file in (model.values() if isinstance(model, Mapping) else [model])]
+            raise AssertionError(_failure(f"{', '.join(files)}, {name}", outcome, expected, timeout))
         return outcome
 
     return verify
@@ -107,13 +111,12 @@ def _property(query: str | PathLike[str] | Query) -> str | PathLike[str] | Query
 
 
 def _failure(question: str, outcome: Outcome, expected: Verdict, timeout: float) -> str:
+    from ivan.answer import shortened
+
     lines = [f"{question}: {outcome.verdict.value}, not {expected.value}"]
-    if outcome.witness is not None:
+    if outcome.counterexample is not None:
         lines.append("counterexample, confirmed by onnxruntime:")
-        for letter, values in (("X", outcome.witness.inputs), ("Y", outcome.witness.outputs)):
-            lines += [f"  {letter}_{i} = {float(value)!r}" for i, value in enumerate(values[:SHOWN])]
-            if len(values) > SHOWN:
-                lines.append(f"  and {len(values) - SHOWN:,} more")
+        lines += [f"  {line}" for line in shortened(outcome.counterexample, SHOWN)]
     lines.append(f"hint: {_HINTS[outcome.verdict.value].format(timeout=timeout)}")
     return "\n".join(lines)
 

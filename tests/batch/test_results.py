@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -174,3 +175,15 @@ def test_two_batches_do_not_write_one_file(out: Path, bench: InstanceList) -> No
         ResultsFile(out, bench, resume=True)
     with ResultsFile(out, bench, resume=True) as file:
         assert file.kept == {}
+
+
+def test_what_becomes_known_later_belongs_to_its_row(out: Path, bench: InstanceList) -> None:
+    """Of two rows that say the same, too: each has its own last line of details."""
+    found = results(bench)
+    with ResultsFile(out, bench, resume=False) as file:
+        file.add(found[0])
+        file.amend(replace(found[0], run=12, warnings=("killed after the answer",)))
+        file.add(found[2])
+    with ResultsFile(out, bench, resume=True) as file:
+        assert (file.kept[0].run, file.kept[0].warnings) == (12, ("killed after the answer",))
+        assert (file.kept[2].run, file.kept[2].reason) == (None, "why")

@@ -122,6 +122,17 @@ def test_an_earlier_combination_is_named_by_its_models(ivan: Shell) -> None:
     assert named["base_run"] == old["run"]
 
 
+@pytest.mark.usefixtures("questions")
+def test_the_proof_of_two_networks_is_drawn_and_compacted(ivan: Shell) -> None:
+    run = ivan.report("close.vnnlib", *BOTH)["run"]
+    drawn = ivan("tree", "close.vnnlib", *BOTH)
+    assert (drawn.code, f"run {run}" in drawn.out) == (0, True)
+    compacted = ivan("cache", "compact", "close.vnnlib", *BOTH)
+    assert (compacted.code, compacted.out.startswith(f"run {run}: ")) == (0, True)
+    swapped = ivan("tree", "close.vnnlib", "--network", "f=g.onnx", "--network", "g=f.onnx")
+    assert (swapped.code, "no proof of close.vnnlib for" in swapped.err) == (2, True)
+
+
 def test_a_file_whose_name_has_an_equals_sign_is_a_base(ivan: Shell, here: Path) -> None:
     (here / "a=b.onnx").write_bytes((here / "model.onnx").read_bytes())
     run = ivan.report("model.onnx", "holds.vnnlib")["run"]

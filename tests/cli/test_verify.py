@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -176,3 +177,17 @@ def test_python_dash_m_runs_the_same_program(here: Path) -> None:
     command = [sys.executable, "-m", "ivan", "verify", "model.onnx", "holds.vnnlib"]
     done = subprocess.run(command, cwd=here, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "unsat\n", "")
+
+
+def test_a_name_that_stdout_cannot_say_is_escaped(here: Path) -> None:
+    """As where a pipe on Windows has an encoding of 256 letters."""
+    model = here / "modèle-βeta.onnx"
+    model.write_bytes((here / "model.onnx").read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-m", "ivan", "model", "info", model.name],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"mod\xe8le-\\u03b2eta.onnx" in done.stdout

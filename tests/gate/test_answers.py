@@ -41,7 +41,7 @@ def checked(
         (State.HOLDS, State.UNDECIDED, Change.NEWLY_UNDECIDED),
         (State.VIOLATED, State.HOLDS, Change.NEWLY_PROVED),
         (State.VIOLATED, State.VIOLATED, Change.STILL_VIOLATED),
-        (State.VIOLATED, State.UNDECIDED, Change.STILL_UNDECIDED),
+        (State.VIOLATED, State.UNDECIDED, Change.NEWLY_UNDECIDED),
         (State.UNDECIDED, State.HOLDS, Change.NEWLY_PROVED),
         (State.UNDECIDED, State.VIOLATED, Change.NEWLY_VIOLATED),
         (State.UNDECIDED, State.UNDECIDED, Change.STILL_UNDECIDED),
@@ -86,21 +86,25 @@ def test_a_violation_wins_over_what_is_unusable_and_that_over_what_is_undecided(
     assert exit_code([]) == HELD
 
 
-def test_what_stands_in_the_way_comes_first_and_then_what_changed_for_the_worse() -> None:
+def test_what_changed_comes_first_and_of_what_is_alike_what_stands_in_the_way() -> None:
     every = [
+        checked(State.VIOLATED, State.VIOLATED),
         checked(State.HOLDS, State.HOLDS),
         checked(State.HOLDS, State.VIOLATED),
         checked(State.VIOLATED, State.VIOLATED, Severity.MAY_FAIL),
         checked(State.UNDECIDED, State.HOLDS),
         checked(State.VIOLATED, State.HOLDS),
     ]
-    assert [one.change for one in sorted_by_change(every)] == [
+    ordered = sorted_by_change(every)
+    assert [one.change for one in ordered] == [
         Change.NEWLY_VIOLATED,
         Change.NEWLY_UNDECIDED,
-        Change.STILL_VIOLATED,
         Change.NEWLY_PROVED,
+        Change.STILL_VIOLATED,
+        Change.STILL_VIOLATED,
         Change.STILL_HOLDING,
     ]
+    assert [bool(one.blocks) for one in ordered[3:5]] == [True, False]
 
 
 def test_totals_say_what_both_versions_took_only_where_it_is_known_of_all() -> None:

@@ -107,7 +107,7 @@ def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(StoreError, match="driver 'psycopg' is not installed") as caught:
         ProofStore.open("postgresql+psycopg://user:secret@host/name")
-    assert caught.value.hint == 'pip install "ivan[postgresql]"'
+    assert caught.value.hint == 'pip install "psycopg[binary]"'
     assert "secret" not in caught.value.message
 
 

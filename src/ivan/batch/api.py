@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from os import PathLike, fspath
 from pathlib import Path
 
@@ -14,13 +14,14 @@ from ivan.batch.run import verify_batch as run_batch
 from ivan.options import Options
 
 Name = str | PathLike[str]
+Models = Name | Mapping[str, Name]
 
 FOREVER = 1e9
 """Seconds of an instance that may take as long as it likes."""
 
 
 def verify_batch(
-    instances: Name | Iterable[tuple[Name, Name] | tuple[Name, Name, float]],
+    instances: Name | Iterable[tuple[Models, Name] | tuple[Models, Name, float]],
     *,
     timeout: float | None = None,
     jobs: int = 1,
@@ -35,7 +36,7 @@ def verify_batch(
 
     Args:
         instances: a list in a file, as VNN-COMP writes it, or models and properties, with seconds where some have their
-            own timeout.
+            own timeout. A property of several networks has a model for each, by its name.
         timeout: seconds of every instance that has none of its own; without one it goes on until it is done.
         jobs: how many are verified at the same time.
         store: path or URL of the proof store that they share; None for the user's own, False for none at all.
@@ -72,6 +73,10 @@ def verify_batch(
         return run(file)
 
 
-def _instance(number: int, limit: float, model: Name, query: Name, timeout: float | None = None) -> Instance:
-    names = fspath(model), fspath(query)
-    return Instance(number, *names, limit if timeout is None else timeout, Path(names[0]), Path(names[1]))
+def _instance(number: int, limit: float, model: Models, query: Name, timeout: float | None = None) -> Instance:
+    seconds, asked = limit if timeout is None else timeout, fspath(query)
+    if isinstance(model, Mapping):
+        named = {name: fspath(file) for name, file in model.items()}
+        files = {name: Path(file) for name, file in named.items()}
+        return Instance(number, str(list(named.items())), asked, seconds, files, Path(asked))
+    return Instance(number, fspath(model), asked, seconds, Path(model), Path(asked))

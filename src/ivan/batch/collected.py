@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ivan.batch.results import Result
 
 
@@ -10,20 +12,22 @@ class CollectedResults:
 
     Attributes:
         kept: results that were there already: none.
-        counterexamples: of every `sat`, by the number of its instance, as VNN-COMP writes them.
     """
 
     def __init__(self) -> None:
         self.kept: dict[int, Result] = {}
-        self.counterexamples: dict[int, str] = {}
         self._done: dict[int, Result] = {}
 
     def add(self, result: Result, counterexample: str | None = None) -> Result:
         """Keeps a result."""
         if counterexample is not None:
-            self.counterexamples[result.instance.number] = counterexample
+            result = replace(result, counterexample=counterexample)
         self._done[result.instance.number] = result
         return result
+
+    def amend(self, result: Result) -> None:
+        """Keeps what became known of a result since."""
+        self._done[result.instance.number] = result
 
     def finish(self) -> list[Result]:
         """All of them, in the order of their instances."""

@@ -4,8 +4,9 @@
     results.csv.d/details.jsonl         the same and more, a line of JSON each
     results.csv.d/NAME.counterexample   for every `sat`
 
-A row is appended, flushed and synced before the next is begun, its counterexample and its details before it: whatever
-ends the batch, a whole row is a result, and what is behind the last whole row never happened. The rows are all that
+A row is appended, flushed and synced as soon as its answer is there, its counterexample and its details before it:
+whatever ends the batch, a whole row is a result, and what is behind the last whole row never happened. What becomes
+known later, when the proof is saved, is one more line of details. The rows are all that
 counts when a batch is resumed; who deletes one has its instance run again. Details are found by what they have in
 common with a row, and may be missing. When the last instance is done, the rows are put into the list's order.
 """
@@ -43,7 +44,7 @@ class Result:
         seconds: from when a process was told to begin to its answer.
         reason: of an `error`, on one line.
         hint: what the reader can do about it.
-        counterexample: the file that holds it.
+        counterexample: the file that holds it; of a batch that writes no files, itself.
         solve_seconds: what the answer took without reading the files.
         domains: domains bounded.
         leaves: of the proof as it was found.
@@ -105,6 +106,9 @@ class Results(Protocol):
     def add(self, result: Result, counterexample: str | None = None) -> Result:
         """Takes a result; gives it with the file that holds its counterexample, if there is one."""
 
+    def amend(self, result: Result) -> None:
+        """Takes what became known of a result since it was added: nothing that its row says."""
+
     def finish(self) -> list[Result]:
         """All results in the list's order; there are no more to come."""
 
@@ -164,6 +168,16 @@ class ResultsFile:
                 os.fsync(stream.fileno())
         self._done[result.instance.number] = result
         return result
+
+    def amend(self, result: Result) -> None:
+        """Writes down what became known of a result since it was added.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        with self._guarded():
+            self._details.write(_detail(result, amended=True))
+        self._done[result.instance.number] = result
 
     def finish(self) -> list[Result]:
         """All results in the list's order, into which their rows are put; there are no more to come."""
@@ -259,12 +273,15 @@ def _read_details(path: Path) -> dict[Key, deque[dict[str, Any]]]:
                 read = json.loads(line)
                 facts = {name: read[name] for name in FACTS}
                 key = _key(read["onnx"], read["vnnlib"], read["verdict"], read["seconds"])
+                if read.get("amended") and found[key]:
+                    found[key].pop()
                 found[key].append({**facts, "warnings": tuple(facts["warnings"])})
     return found
 
 
-def _detail(result: Result) -> bytes:
-    return json.dumps(result.as_json()).encode() + b"\n"
+def _detail(result: Result, *, amended: bool = False) -> bytes:
+    more = {"amended": True} if amended else {}
+    return json.dumps(result.as_json() | more).encode() + b"\n"
 
 
 def _names(instances: tuple[Instance, ...]) -> list[str]:

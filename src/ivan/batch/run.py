@@ -17,7 +17,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from os import PathLike, fspath
 from typing import Any
 
@@ -48,6 +48,7 @@ class Running:
         state: what is known of that phase: `open`, `closed` and `worst` of a search, `tried`, `held` and `total` of a
             replay.
         answered: when its answer arrived.
+        result: what is written down already.
         facts: of its result, as far as they are known.
         warnings: what was wrong and did not stop it.
     """
@@ -57,6 +58,7 @@ class Running:
     phase: str = ""
     state: dict[str, Any] = field(default_factory=dict)
     answered: float | None = None
+    result: Result | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -202,8 +204,20 @@ class _Batch:
         elif event.name == "failed" and running.answered is not None:
             self._warn(running, f"after the answer: {facts['reason']}", facts["hint"])
         else:  # answered, saved, failed
-            running.answered = event.at if event.name == "answered" else running.answered
             running.facts |= facts
+            if event.name == "answered":
+                running.answered = event.at
+                self._write_answer(running)
+
+    def _write_answer(self, running: Running) -> None:
+        """Writes an answer down that came in time: what goes on afterwards may be cut off."""
+        assert running.answered is not None
+        seconds = running.answered - running.began
+        if seconds <= running.instance.timeout:
+            counterexample: str | None = running.facts.pop("counterexample", None)
+            known = {name: running.facts[name] for name in FACTS if name in running.facts}
+            result = Result(running.instance, running.facts["verdict"], round(seconds, 3), **known)
+            running.result = self._results.add(result, counterexample)
 
     def _begin(self, worker: Worker, instance: Instance) -> None:
         model = instance.model
@@ -236,20 +250,23 @@ class _Batch:
         """
         facts, answered = running.facts, running.answered
         crash = None if end is None or end["code"] == 0 else _crash(end)
-        counterexample: str | None = facts.pop("counterexample", None)
-        if answered is not None and answered - running.began <= running.instance.timeout:
-            verdict: str = facts.pop("verdict")
+        if running.result is not None:
             if end is None or crash is not None:
                 running.warnings.append(f"{crash or 'killed'} after the answer: its proof may not be stored")
-        elif answered is not None or end is None:
-            verdict, counterexample = "timeout", None
+            known = {name: facts[name] for name in FACTS if name in facts}
+            result = replace(running.result, **known, warnings=tuple(running.warnings))
+            self._results.amend(result)
+            self._listener.finished(result)
+            return
+        if answered is not None or end is None:
+            verdict = "timeout"
         else:
             verdict = "error"
             facts.setdefault("reason", crash or "its process ended without an answer")
         seconds = round((at if answered is None else answered) - running.began, 3)
         known = {name: facts[name] for name in FACTS if name in facts}
         result = Result(running.instance, verdict, seconds, **known, warnings=tuple(running.warnings))
-        self._listener.finished(self._results.add(result, counterexample))
+        self._listener.finished(self._results.add(result))
 
     def _stop(self) -> None:
         """Ends all workers; what they are verifying may save what it has."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ivan.cli.output import check_target, print_answer, write_file
-from ivan.cli.parameters import finite, knob_option
+from ivan.cli.parameters import FILE, FILE_OR_DASH, finite, knob_option
 from ivan.options import knob
 
 if TYPE_CHECKING:
@@ -53,11 +53,13 @@ if TYPE_CHECKING:
     metavar="F",
     help="Multiply every timeout by this.",
 )
-@click.option("--store", metavar="PATH|URL", help="Proof store; default: IVAN_STORE, else the user's cache directory.")
+@click.option(
+    "--store", type=FILE, metavar="PATH|URL", help="Proof store; default: IVAN_STORE, else the user's cache directory."
+)
 @click.option("--no-store", is_flag=True, help="Neither read nor write proofs.")
 @click.option("--fresh", is_flag=True, help="Ignore what is stored, save what is found.")
 @click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit's XML here.")
-@click.option("--json", "report", metavar="FILE|-", help="Write a report for programs.")
+@click.option("--json", "report", type=FILE_OR_DASH, metavar="FILE|-", help="Write a report for programs.")
 @click.option(
     "--plot",
     type=click.Path(path_type=Path),

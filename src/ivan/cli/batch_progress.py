@@ -230,8 +230,9 @@ def _state(running: Running) -> tuple[str, str]:
 
 def short(instance: Instance) -> str:
     """The instance's name: its files without folders and suffixes."""
-    names = (PurePath(text).name.removesuffix(".gz") for text in (instance.onnx, instance.vnnlib))
-    return " ".join(name.removesuffix(".onnx").removesuffix(".vnnlib") for name in names)
+    paths = [*dict.fromkeys(instance.models), PurePath(instance.vnnlib)]
+    names = (path.name.removesuffix(".gz").removesuffix(".onnx").removesuffix(".vnnlib") for path in paths)
+    return " ".join(names)
 
 
 def summary_table(summary: Summary, seconds: float) -> Table:

@@ -21,6 +21,7 @@ from ivan.cli.findings import line, report_of, summed_up
 from ivan.cli.lineage import drawn
 from ivan.cli.output import agreed
 from ivan.cli.parameters import FILE
+from ivan.cli.question import models_and_query, network_option
 from ivan.cli.tables import duration, local, plural, show, size, table
 from ivan.store import DamagedRun
 
@@ -168,11 +169,13 @@ def show_run(run: int | None, location: str | None, as_json: bool) -> None:
 
 
 @cache.command("compact", short_help="Make a stored proof cheaper to replay.")
-@click.argument("model", type=FILE)
-@click.argument("query", type=FILE)
+@click.argument("files", nargs=-1, type=FILE, metavar="[MODEL] QUERY")
+@network_option
 @store_option
 @click.option("--timeout", type=click.FloatRange(min=0.0), metavar="SECONDS", help="Stop after so long.")
-def compact_proof(model: str, query: str, location: str | None, timeout: float | None) -> int:
+def compact_proof(
+    files: tuple[str, ...], networks: tuple[str, ...], location: str | None, timeout: float | None
+) -> int:
     """Make the stored proof of MODEL and QUERY cheaper to replay, so that the next version is verified faster.
 
     What a run began behind its answer goes on here, without a limit but SECONDS. It can be stopped at any time, and
@@ -181,14 +184,16 @@ def compact_proof(model: str, query: str, location: str | None, timeout: float |
     \b
     Examples:
       ivan cache compact model.onnx property.vnnlib --timeout 60
+      ivan cache compact equivalence.vnnlib --network f=model.onnx --network g=pruned.onnx
     """
+    models, query = models_and_query(files, networks)
     from ivan.cli.watch import Watch
     from ivan.compaction import compact_stored
     from ivan.deadline import Deadline
 
     deadline = Deadline.after(timeout)
     with opened(location) as store, Watch(math.inf, deadline, lambda: None) as watch:
-        done = compact_stored(store, model, query, deadline, lambda line, _: warn(line))
+        done = compact_stored(store, models, query, deadline, lambda line, _: warn(line))
     click.echo(
         f"run {done.run}: {done.leaves[0]:,} leaves became {done.leaves[1]:,}, and a replay computes the bounds of "
         f"{plural(done.cost[1], 'node')} instead of {done.cost[0]:,}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ivan.cli.output import check_target, print_answer, write_file
-from ivan.cli.parameters import knob_option
+from ivan.cli.parameters import FILE, FILE_OR_DASH, knob_option
 from ivan.cli.style import styled
 from ivan.errors import InputError, ModelError
 from ivan.options import knob
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--model",
     "models",
+    type=FILE,
     multiple=True,
     metavar="[NAME=]MODEL",
     help="The version to check; by default the suite's own. NAME where the suite has several models.",
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 @click.option(
     "--base",
     "bases",
+    type=FILE,
     multiple=True,
     metavar="[NAME=]MODEL",
     help="The version to compare with and to start from; by default the suite's own.",
@@ -50,11 +52,13 @@ if TYPE_CHECKING:
     metavar="N",
     help="Questions at the same time; they share the processors and the store.",
 )
-@click.option("--store", metavar="PATH|URL", help="Proof store; default: IVAN_STORE, else the user's cache directory.")
+@click.option(
+    "--store", type=FILE, metavar="PATH|URL", help="Proof store; default: IVAN_STORE, else the user's cache directory."
+)
 @click.option("--no-store", is_flag=True, help="Neither read nor write proofs.")
 @click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit's XML here.")
 @click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Write a summary for people here.")
-@click.option("--json", "report", metavar="FILE|-", help="Write a report for programs.")
+@click.option("--json", "report", type=FILE_OR_DASH, metavar="FILE|-", help="Write a report for programs.")
 @click.option(
     "--threads",
     type=click.IntRange(0, knob("threads")["maximum"]),
@@ -170,7 +174,8 @@ def gate(
                 listener=talker,
             )
     except KeyboardInterrupt:
-        click.echo("interrupted; what was proved is stored, and the same command goes on from there", err=True)
+        kept = "" if no_store else "; what was proved is stored, and the same command goes on from there"
+        click.echo(f"interrupted{kept}", err=True)
         return 130
     found = Gate(suite, versions, compared, checked, began, time.monotonic() - started)
     if junit is not None:

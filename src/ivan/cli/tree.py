@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ivan.cli.output import check_target, print_answer, write_file
+from ivan.cli.parameters import FILE, FILE_OR_DASH
+from ivan.cli.question import models_and_query, network_option
 from ivan.cli.style import styled
 
 if TYPE_CHECKING:
@@ -38,15 +40,27 @@ _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
 
 @click.command("tree")
-@click.argument("what", nargs=-1, metavar="[RUN | MODEL QUERY]")
-@click.option("--store", "location", metavar="PATH|URL", help="Proof store; default: IVAN_STORE, else the user's own.")
+@click.argument("what", nargs=-1, type=FILE, metavar="[RUN | MODEL QUERY]")
+@network_option
+@click.option(
+    "--store", "location", type=FILE, metavar="PATH|URL", help="Proof store; default: IVAN_STORE, else the user's own."
+)
 @click.option("--depth", type=click.IntRange(min=0), metavar="N", help="Fold what is deeper; default: to fit.")
-@click.option("--html", "page", metavar="FILE", help="Write a page for a browser; it holds everything it needs.")
-@click.option("--svg", "vector", metavar="FILE", help="Write a figure for a paper.")
-@click.option("--json", "report", metavar="FILE|-", help="Write every node for programs; folded with --depth only.")
+@click.option(
+    "--html", "page", type=FILE, metavar="FILE", help="Write a page for a browser; it holds everything it needs."
+)
+@click.option("--svg", "vector", type=FILE, metavar="FILE", help="Write a figure for a paper.")
+@click.option(
+    "--json",
+    "report",
+    type=FILE_OR_DASH,
+    metavar="FILE|-",
+    help="Write every node for programs; folded with --depth only.",
+)
 @click.option("--open", "opened", is_flag=True, help="Show the page of --html in the browser.")
 def tree(
     what: tuple[str, ...],
+    networks: tuple[str, ...],
     location: str | None,
     depth: int | None,
     page: str | None,
@@ -65,6 +79,7 @@ def tree(
       ivan tree                                   # the newest proof, folded to fit a screen
       ivan tree 12 --depth 20                     # that of run 12, deeper
       ivan tree model.onnx property.vnnlib        # that of a model and a property
+      ivan tree close.vnnlib --network f=v1.onnx --network g=v2.onnx
       ivan tree 12 --html proof.html --open       # a page to search and zoom, in the browser
       ivan tree 12 --svg proof.svg --depth 4      # a figure
       ivan tree 12 --json - | jq '.nodes[] | select(.state == "open")'
@@ -74,7 +89,7 @@ def tree(
     targets = [Path(target) for target in (page, vector, report) if target is not None and target != "-"]
     for target in targets:
         check_target(target)
-    wanted = _wanted(what)
+    wanted = _wanted(what, networks)
 
     from ivan.pictures.stored import stored_picture
     from ivan.store import ProofStore
@@ -89,12 +104,16 @@ def tree(
         webbrowser.open(Path(page).resolve().as_uri())
 
 
-def _wanted(what: tuple[str, ...]) -> int | tuple[str, str] | None:
-    """A run, a model and a query, or nothing."""
+Question = tuple[str | dict[str, str], str]
+"""A model, or models by name, and a query."""
+
+
+def _wanted(what: tuple[str, ...], networks: tuple[str, ...]) -> int | Question | None:
+    """A run, a question, or nothing."""
+    if networks or len(what) == 2:
+        return models_and_query(what, networks)
     if len(what) > 2:
         raise click.UsageError("a RUN, or a MODEL and a QUERY are expected")
-    if len(what) == 2:
-        return what[0], what[1]
     if not what:
         return None
     try:
@@ -106,7 +125,7 @@ def _wanted(what: tuple[str, ...]) -> int | tuple[str, str] | None:
     return run
 
 
-def _run(store: ProofStore, wanted: int | tuple[str, str] | None) -> int:
+def _run(store: ProofStore, wanted: int | Question | None) -> int:
     from ivan.pictures.stored import newest
 
     if isinstance(wanted, int):

@@ -34,14 +34,14 @@ STATE_OF = {
 
 
 class Change(StrEnum):
-    """What changed since the base version, the worst first; the last three where there is nothing to compare with."""
+    """What changed since the base version, then what did not, the worst first; the last where there is no base."""
 
     NEWLY_VIOLATED = "newly violated"
     NEWLY_UNDECIDED = "newly undecided"
     UNUSABLE = "unusable"
+    NEWLY_PROVED = "newly proved"
     STILL_VIOLATED = "still violated"
     STILL_UNDECIDED = "still undecided"
-    NEWLY_PROVED = "newly proved"
     STILL_HOLDING = "still holding"
     VIOLATED = "violated"
     UNDECIDED = "undecided"
@@ -111,7 +111,7 @@ class Checked:
             return Change.STILL_HOLDING if same else Change.NEWLY_PROVED
         if now is State.VIOLATED:
             return Change.STILL_VIOLATED if same else Change.NEWLY_VIOLATED
-        return Change.NEWLY_UNDECIDED if self.before.state is State.HOLDS else Change.STILL_UNDECIDED
+        return Change.STILL_UNDECIDED if same else Change.NEWLY_UNDECIDED
 
     @property
     def blocks(self) -> int:
@@ -129,9 +129,9 @@ class Checked:
 
 
 def sorted_by_change(checked: Sequence[Checked]) -> list[Checked]:
-    """The worst first; what is alike in the suite's order."""
+    """In the order of `Change`, and what stands in the way before what does not; else in the suite's order."""
     order = list(Change)
-    return sorted(checked, key=lambda one: (one.blocks == HELD, order.index(one.change)))
+    return sorted(checked, key=lambda one: (order.index(one.change), one.blocks == HELD))
 
 
 def exit_code(checked: Sequence[Checked]) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import ivan
+from ivan.answer import shortened
 from ivan.gate.answers import Answer, Change, Checked, State, Totals, exit_code, sorted_by_change
 from ivan.gate.suite import ONLY, Suite
 from ivan.report.junit import Case, junit
@@ -41,11 +42,10 @@ class Gate:
 
     def headline(self) -> str:
         """The most important, in one sentence."""
-        code, changes = exit_code(self.checked), Counter(one.change for one in self.checked if one.blocks)
-        if not code:
-            return f"{_counted(len(self.checked), 'property', 'properties')}: nothing stands in the way"
-        parts = [f"{count} {change}" for change in Change if (count := changes[change])]
-        return f"{', '.join(parts)}, of {_counted(len(self.checked), 'property', 'properties')}"
+        changes = Counter(one.change for one in self.checked)
+        counts = ", ".join(f"{count} {change}" for change in Change if (count := changes[change]))
+        end = "" if exit_code(self.checked) else "; nothing stands in the way"
+        return f"{_counted(len(self.checked), 'property', 'properties')}: {counts}{end}"
 
     def numbers(self) -> str:
         """What was reused, and how long it took, in one sentence; empty where nothing is known."""
@@ -75,7 +75,7 @@ def markdown(gate: Gate) -> str:
     for one in ordered:
         if one.now.counterexample is not None and one.blocks:
             lines += ["", f"<details><summary>{_escaped(one.question.name)}: counterexample</summary>", ""]
-            lines += ["```", *_shortened(one.now.counterexample), "```", "", "</details>"]
+            lines += ["```", *shortened(one.now.counterexample, SHOWN), "```", "", "</details>"]
     return "\n".join(lines) + "\n"
 
 
@@ -151,16 +151,6 @@ def said(one: Checked) -> str:
     if now.verdict == "timeout":
         return f"undecided after {one.question.property.timeout:g} s"
     return now.state.value
-
-
-def _shortened(counterexample: str) -> list[str]:
-    """The first values of the inputs, and the outputs likewise."""
-    lines = [line.strip() for line in counterexample.removeprefix("(").removesuffix(")").split("\n")]
-    shown = []
-    for letter in "XY":
-        values = [line for line in lines if line.startswith(f"({letter}_")]
-        shown += values[:SHOWN] + ([f"and {len(values) - SHOWN:,} more"] if len(values) > SHOWN else [])
-    return shown
 
 
 def _escaped(text: str) -> str:

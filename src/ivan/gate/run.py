@@ -12,7 +12,7 @@ from ivan.batch.collected import CollectedResults
 from ivan.batch.instances import Instance, InstanceList
 from ivan.batch.results import Result
 from ivan.batch.run import BatchListener, verify_batch
-from ivan.errors import StoreError
+from ivan.errors import IvanError, StoreError
 from ivan.gate.answers import STATE_OF, Answer, Checked, State
 from ivan.gate.counterexamples import returned
 from ivan.gate.questions import Question
@@ -55,7 +55,7 @@ def check(
         An answer to every question, in the order of the questions.
 
     Raises:
-        InputError: a fixed counterexample cannot be used, or no process can be started.
+        InputError: no process can be started.
     """
     asking = _Asking(suite, reference or suite.models, jobs, store, options, listener)
     changed = [] if bases is None else [n for n, q in enumerate(asked) if _file(q, bases) != _file(q, versions)]
@@ -80,9 +80,12 @@ def _file(question: Question, versions: Versions) -> Path:
 
 
 def _back(question: Question, model: Path | Mapping[str, Path]) -> Answer | None:
-    """The answer where a fixed counterexample is back."""
+    """The answer where a fixed counterexample is back, or cannot be tried."""
     fixed = question.property.fixed
-    found = returned(model, question.query, fixed) if fixed else None
+    try:
+        found = returned(model, question.query, fixed) if fixed else None
+    except IvanError as error:
+        return Answer(State.UNUSABLE, "error", 0.0, reason=error.message, hint=error.hint)
     if found is None:
         return None
     return Answer(State.VIOLATED, "sat", 0.0, counterexample=found[1], returned=found[0])
@@ -126,16 +129,15 @@ class _Asking:
             for number, question in enumerate(asked)
         )
         title = f"{self._suite.name}, {what}" if what else self._suite.name
-        kept = CollectedResults()
         results = verify_batch(
             InstanceList(self._suite.path, title, instances),
-            kept,
+            CollectedResults(),
             jobs=self._jobs,
             store=self._store,
             options=self._options,
             listener=self._listener,
         )
-        answers = [_answer(result, kept.counterexamples.get(result.instance.number)) for result in results]
+        answers = [_answer(result) for result in results]
         return self._with_first_seconds(results, answers)
 
     def _with_first_seconds(self, results: Sequence[Result], answers: list[Answer]) -> list[Answer]:
@@ -160,14 +162,14 @@ def _timed(store: ProofStore, run: int, answer: Answer) -> Answer:
     return answer if found is None else replace(answer, solve_seconds=found.seconds)
 
 
-def _answer(result: Result, counterexample: str | None) -> Answer:
+def _answer(result: Result) -> Answer:
     proved = result.verdict != "sat"  # a counterexample needs no proof
     return Answer(
         STATE_OF[result.verdict],
         result.verdict,
         result.seconds,
         result.solve_seconds,
-        counterexample,
+        result.counterexample,
         reason=result.reason,
         hint=result.hint,
         reused_leaves=result.reused_leaves or 0 if proved else 0,

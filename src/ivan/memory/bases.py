@@ -242,10 +242,7 @@ class Bases:
                 hint=f"name one that did not change, too: {_options(dict.fromkeys(missing, 'MODEL'))}",
             )
         deployment = deploy(query, files)
-        forms = [deployment.problem.network]
-        carried = deployment.as_differences()
-        if carried is not None:
-            forms.append(carried.network)
+        forms = [problem.network for problem in deployment.forms]
         mine = self._problem.network.architecture_digest
         forms.sort(key=lambda network: network.architecture_digest != mine)
         return Version(given, tuple(network.digest for network in forms))

@@ -45,7 +45,7 @@ SMALL_PAGE = 512
 LIBPQ = ("postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 """drivers that connect as PostgreSQL's own programs do"""
 
-EXTRAS = {"psycopg": 'pip install "ivan[postgresql]"'}
+EXTRAS = {"psycopg": 'pip install "psycopg[binary]"'}
 """how drivers are installed that are named otherwise, or need more than their name"""
 
 
