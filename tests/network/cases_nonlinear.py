@@ -245,7 +245,21 @@ CURVED: list[Case] = [
     ),
     ("log of sums of exponentials of two", (13,), (2, 2), one("ReduceLogSumExp", axes=[1])),
     ("log of sums of exponentials of one", (13,), (2, 1), one("ReduceLogSumExp", axes=[1])),
-    ("norm of constants", (13,), (2, 3), lambda g: g.node("Add", "x", g.node("ReduceL2", w(2, 3), axes=[1]))),
+    *(
+        (
+            f"{operator.lower()} of constants",
+            (13,),
+            (2, 3),
+            lambda g, operator=operator: g.node("Add", "x", g.node(operator, np.abs(w(2, 3)), axes=[1])),
+        )
+        for operator in ("ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp", "ReduceProd")
+    ),
+    (
+        "flattened by the product of its dimensions",
+        (13,),
+        (2, 3, 4),
+        lambda g: g.node("Reshape", "x", g.node("ReduceProd", g.node("Shape", "x"), axes=[0])),
+    ),
     ("division by the sum of absolute values", (7,), (2, 3), one("LpNormalization", p=1, axis=0)),
     # normalisation
     ("layer normalisation", (17,), (2, 4), one("LayerNormalization", w(4), w(4))),

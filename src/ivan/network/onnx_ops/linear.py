@@ -1,4 +1,4 @@
-"""Matrix products, and reductions."""
+"""Matrix products, and sums along axes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from ivan.network.onnx_ops.values import (
     Value,
     broadcast,
     check_size,
-    normal_axis,
     rearrange,
 )
 
@@ -144,42 +143,3 @@ def averaged(x: Value, axes: Sequence[int], keep: bool, mean: bool) -> Value:
     shape = tuple(1 if k in axes else x.shape[k] for k in range(x.ndim) if keep or k not in axes)
     total = moved.then(Dense(np.ones((1, count)), before=math.prod(shape)), shape)
     return total.scaled(1.0 / count, uncertain=1, source=["reciprocal", count]) if mean else total
-
-
-def _reduce(node: Node, x: Value, axes: Sequence[int] | None, empty_is_none: int, keep: int, mean: bool) -> Value:
-    if not axes:
-        axes = () if empty_is_none else range(x.ndim)
-    return averaged(x, sorted({normal_axis(k, x.ndim) for k in axes}), bool(keep), mean)
-
-
-def reduce_sum(
-    node: Node,
-    x: Value,
-    axes_input: Value | None = None,
-    *,
-    axes: Sequence[int] | None = None,
-    keepdims: int = 1,
-    noop_with_empty_axes: int = 0,
-) -> Value:
-    """ReduceSum; the axes are an attribute before opset 13 and an input since."""
-    chosen = axes if axes_input is None else node.integers(axes_input, "axes")
-    return _reduce(node, x, chosen, noop_with_empty_axes, keepdims, mean=False)
-
-
-def reduce_mean(
-    node: Node,
-    x: Value,
-    axes_input: Value | None = None,
-    *,
-    axes: Sequence[int] | None = None,
-    keepdims: int = 1,
-    noop_with_empty_axes: int = 0,
-) -> Value:
-    """ReduceMean; the axes are an attribute before opset 18 and an input since."""
-    chosen = axes if axes_input is None else node.integers(axes_input, "axes")
-    return _reduce(node, x, chosen, noop_with_empty_axes, keepdims, mean=True)
-
-
-def global_average_pool(node: Node, x: Value) -> Value:
-    """GlobalAveragePool: the mean over all axes behind the channel."""
-    return averaged(x, range(2, x.ndim), keep=True, mean=True)

@@ -14,9 +14,9 @@ import numpy as np
 
 from ivan.network.linear import Selection
 from ivan.network.onnx_ops.convolution import convolution
-from ivan.network.onnx_ops.elementwise import negated
+from ivan.network.onnx_ops.linear import averaged
 from ivan.network.onnx_ops.node import Node
-from ivan.network.onnx_ops.values import Expression, Shape, Value, concatenate, lift, rearrange
+from ivan.network.onnx_ops.values import Expression, Shape, Value, concatenate, lift
 from ivan.network.onnx_ops.windows import axes
 
 Cells = tuple[int, ...]
@@ -71,50 +71,17 @@ def max_pool(
     return image
 
 
+def global_average_pool(node: Node, x: Value) -> Value:
+    """GlobalAveragePool: the mean over all axes behind the channel."""
+    return averaged(x, range(2, x.ndim), keep=True, mean=True)
+
+
 def global_max_pool(node: Node, x: Value) -> Value:
     """GlobalMaxPool: the maximum over all axes behind the channel."""
     image = lift(x)
     for k in range(2, image.ndim):
         image = maxima(node, image, k, [tuple(range(image.shape[k]))])
     return image
-
-
-def reduce_max(
-    node: Node,
-    x: Value,
-    axes_input: Value | None = None,
-    *,
-    axes: Sequence[int] | None = None,
-    keepdims: int = 1,
-    noop_with_empty_axes: int = 0,
-) -> Value:
-    """ReduceMax; the axes are an attribute before opset 18 and an input since."""
-    chosen = axes if axes_input is None else node.integers(axes_input, "axes")
-    if not chosen:
-        chosen = () if noop_with_empty_axes else range(x.ndim)
-    reduced = sorted({range(x.ndim)[k] for k in chosen})
-    if not isinstance(x, Expression):
-        return np.asarray(x.max(axis=tuple(reduced), keepdims=bool(keepdims)))
-    result: Value = x
-    for k in reduced:
-        result = maxima(node, lift(result), k, [tuple(range(x.shape[k]))])
-    return result if keepdims else rearrange(result, lambda t: t.squeeze(tuple(reduced)))
-
-
-def reduce_min(
-    node: Node,
-    x: Value,
-    axes_input: Value | None = None,
-    *,
-    axes: Sequence[int] | None = None,
-    keepdims: int = 1,
-    noop_with_empty_axes: int = 0,
-) -> Value:
-    """ReduceMin: -max(-x)."""
-    largest = reduce_max(
-        node, negated(x), axes_input, axes=axes, keepdims=keepdims, noop_with_empty_axes=noop_with_empty_axes
-    )
-    return negated(largest)
 
 
 def maxima(node: Node, x: Expression, axis: int, windows: Sequence[Cells]) -> Expression:

@@ -1,26 +1,38 @@
-"""Reductions that are not linear: norms, products, logarithms of sums."""
+"""Reductions: sums, means, extremes, norms, products, logarithms of sums."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from ivan.network.activations import Log, Power, Reciprocal, Sqrt, Square
 from ivan.network.onnx_ops.curves import activated
+from ivan.network.onnx_ops.elementwise import negated
 from ivan.network.onnx_ops.linear import averaged
-from ivan.network.onnx_ops.node import Node, Operator
+from ivan.network.onnx_ops.node import Node, Operator, fold
 from ivan.network.onnx_ops.piecewise import abs_
+from ivan.network.onnx_ops.pooling import maxima
 from ivan.network.onnx_ops.products import product_along, times
 from ivan.network.onnx_ops.softmax import log_sum_exp
-from ivan.network.onnx_ops.values import Expression, Value, lift, normal_axis, rearrange
+from ivan.network.onnx_ops.values import Expression, Tensor, Value, lift, normal_axis, rearrange
 
 Axes = list[int]
 
 
 def _reduction(
-    function: Callable[[Node, Expression, Axes], Value], unreduced: Callable[[Node, Value], Value]
+    variable: Callable[[Node, Expression, Axes], Value],
+    constant: Callable[[Tensor, tuple[int, ...]], Tensor],
+    unreduced: Callable[[Node, Value], Value] = lambda node, x: x,
 ) -> Operator:
-    """A reduction, from a function that keeps the axes, and what it does where no axis is reduced."""
+    """A reduction; the axes are an attribute in older operator sets and an input in newer ones.
+
+    Args:
+        variable: reduces what depends on the input along some axes, which stay with length one.
+        constant: the same for an array.
+        unreduced: what is left to do where no axis is reduced.
+    """
 
     def operator(
         node: Node,
@@ -37,7 +49,10 @@ def _reduction(
                 return unreduced(node, x)
             chosen = range(x.ndim)
         reduced = sorted({normal_axis(k, x.ndim) for k in chosen})
-        result = function(node, lift(x), reduced)
+        if isinstance(x, Expression):
+            result = variable(node, x, reduced)
+        else:
+            result = fold(lambda t: constant(t, tuple(reduced)).astype(t.dtype), x)
         return result if keepdims else rearrange(result, lambda t: t.squeeze(tuple(reduced)))
 
     return operator
@@ -47,6 +62,20 @@ def _sum(x: Value, axes: Axes) -> Expression:
     total = averaged(x, axes, keep=True, mean=False)
     assert isinstance(total, Expression)
     return total
+
+
+def _mean(node: Node, x: Expression, axes: Axes) -> Value:
+    return averaged(x, axes, keep=True, mean=True)
+
+
+def _max(node: Node, x: Expression, axes: Axes) -> Value:
+    for axis in axes:
+        x = maxima(node, x, axis, [tuple(range(x.shape[axis]))])
+    return x
+
+
+def _min(node: Node, x: Expression, axes: Axes) -> Value:
+    return negated(_max(node, lift(negated(x)), axes))
 
 
 def _l1(node: Node, x: Expression, axes: Axes) -> Value:
@@ -80,12 +109,29 @@ def _product(node: Node, x: Expression, axes: Axes) -> Value:
     return result
 
 
-reduce_l1 = _reduction(_l1, abs_)
-reduce_l2 = _reduction(_l2, abs_)
-reduce_sum_square = _reduction(_sum_square, lambda node, x: activated(node, x, Square()))
-reduce_log_sum = _reduction(_log_sum, lambda node, x: activated(node, x, Log()))
-reduce_log_sum_exp = _reduction(_log_sum_exp, lambda node, x: x)
-reduce_prod = _reduction(_product, lambda node, x: x)
+def _log_sum_exp_of(t: Tensor, axes: tuple[int, ...]) -> Tensor:
+    largest = t.max(axes, keepdims=True)
+    return np.asarray(largest + np.log(np.exp(t - largest).sum(axes, keepdims=True)))
+
+
+reduce_sum = _reduction(lambda node, x, axes: _sum(x, axes), lambda t, axes: t.sum(axes, t.dtype, keepdims=True))
+reduce_mean = _reduction(_mean, lambda t, axes: t.mean(axes, t.dtype, keepdims=True))
+reduce_max = _reduction(_max, lambda t, axes: t.max(axes, keepdims=True))
+reduce_min = _reduction(_min, lambda t, axes: t.min(axes, keepdims=True))
+reduce_prod = _reduction(_product, lambda t, axes: t.prod(axes, t.dtype, keepdims=True))
+reduce_l1 = _reduction(_l1, lambda t, axes: np.abs(t).sum(axes, keepdims=True), abs_)
+reduce_l2 = _reduction(_l2, lambda t, axes: np.sqrt((t * t).sum(axes, keepdims=True)), abs_)
+reduce_sum_square = _reduction(
+    _sum_square,
+    lambda t, axes: (t * t).sum(axes, keepdims=True),
+    lambda node, x: activated(node, x, Square()),
+)
+reduce_log_sum = _reduction(
+    _log_sum,
+    lambda t, axes: np.log(t.sum(axes, keepdims=True)),
+    lambda node, x: activated(node, x, Log()),
+)
+reduce_log_sum_exp = _reduction(_log_sum_exp, _log_sum_exp_of)
 
 
 def lp_normalization(node: Node, x: Value, *, axis: int = -1, p: int = 2) -> Value:
