@@ -18,21 +18,20 @@ Source: Zhang et al., CROWN, NeurIPS 2018; Wang et al., beta-CROWN, NeurIPS 2021
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ivan.bounds.chunks import in_chunks
 from ivan.bounds.cone import Cone, cones
 from ivan.bounds.objective import Objective
-from ivan.bounds.parallel import WIDE, map_chunks, threads
 from ivan.bounds.rigorous import UNIT, down, gamma
 from ivan.deadline import NEVER, Deadline
 from ivan.network.activations import Choice, Identity, Lines
 from ivan.network.affine import Affine
-from ivan.network.layers import Network
 from ivan.network.linear import LinearMap
 
 if TYPE_CHECKING:
@@ -40,11 +39,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
-T = TypeVar("T")
-
-CHUNK = 1 << 15
-"""Numbers in one layer's coefficients per chunk of rows. Measured: larger chunks leave the cache, and their temporaries
-come from fresh pages, whose faults cost as much as the arithmetic; smaller ones pay for the interpreter."""
 
 
 @dataclass
@@ -118,66 +112,6 @@ class Forms:
             np.concatenate([p.error for p in parts]),
             np.concatenate([p.bound for p in parts]),
         )
-
-
-def consumers(network: Network) -> int:
-    """Most affine maps that read one source: how many products are added into one coefficient at most."""
-    return most_readers([*(layer.affine for layer in network.layers), network.output])
-
-
-def most_readers(maps: Iterable[Affine]) -> int:
-    """Most of the maps that read one source."""
-    counts: dict[int, int] = {}
-    for affine in maps:
-        for source, _ in affine.terms:
-            counts[source] = counts.get(source, 0) + 1
-    return max(counts.values(), default=0)
-
-
-def rounding_of(affine: Affine, reach: Sequence[Array], fan_out: int, arithmetic: float = 0.0) -> Array:
-    """(B, size): what a unit of |coefficient| behind the map can lose by rounding on its way through it.
-
-    Args:
-        affine: the map.
-        reach: per source, (B, n) max |h|.
-        fan_out: most maps that read one source, see `consumers`.
-        arithmetic: unit roundoff of the arithmetic that the bounds speak of; 0 for the real numbers'.
-    """
-    total, terms = np.zeros((len(reach[0]), affine.size)), 0
-    with np.errstate(over="ignore", invalid="ignore"):
-        for source, linear in affine.terms:
-            total += linear.absolute().apply(reach[source])
-            terms = max(terms, linear.terms)
-    return rounding_from(affine, total, terms, fan_out, arithmetic)
-
-
-def rounding_from(affine: Affine, total: Array, terms: int, fan_out: int, arithmetic: float = 0.0) -> Array:
-    """The same where `total`, the sum over sources of |L| reach, is known: (B, size)."""
-    # a coefficient is a sum of `terms` products per map, and of one such sum per consumer of its source;
-    # the constant gains a dot product over all units
-    through = gamma(terms + len(affine.terms) + fan_out + 2) * (1.0 + 2.0 * gamma(terms))
-    at_once = gamma(affine.size + 4) * np.abs(affine.constant) + 1.01 * affine.constant_error
-    with np.errstate(over="ignore"):
-        if arithmetic:
-            return through * total + at_once + deployed(affine, total, terms, arithmetic)
-        return through * total + at_once
-
-
-def deployed(affine: Affine, total: Array, terms: int, arithmetic: float) -> Array:
-    """(B, size): how far the map's numbers may be from exact where a model computes them, in whatever order it sums.
-
-    Args:
-        affine: the map.
-        total: (B, size) sum over sources of |L| reach.
-        terms: most products that are summed into one number.
-        arithmetic: unit roundoff.
-    """
-    # a few more, for scales that a runtime works out itself (of a normalisation, say)
-    steps = (terms + affine.width + len(affine.constants) + 8) * arithmetic
-    share = steps / (1.0 - steps) if steps < 0.5 else np.inf
-    size = total + affine.constant_reach
-    # of zeros nothing is lost, and what is only moved is not rounded
-    return np.where(affine.moved | (size == 0.0), 0.0, 1.01 * share * size + 2.0**-126 * (terms + 2))
 
 
 def sweep(enclosure: Enclosure, rows: Rows, advice: Advice | None = None) -> Forms:
@@ -415,40 +349,3 @@ def bound_outputs(
         return forms
 
     return Forms.concatenate(in_chunks(one, enclosure.network, len(owner)))
-
-
-FEWEST_ROWS = 16
-"""Rows per chunk at least, however wide the network: a matrix product of fewer wastes the processor."""
-
-
-def in_chunks(task: Callable[[slice], T], network: Network, count: int, owner: Index | None = None) -> list[T]:
-    """What `task` makes of each part of so many rows of one network, in order."""
-    return map_chunks(task, _chunks(count, network, owner), _widest(network))
-
-
-def _widest(network: Network) -> int:
-    return max(network.inputs, network.outputs, *(layer.affine.size for layer in network.layers), 1)
-
-
-def _chunks(count: int, network: Network, owner: Index | None = None) -> list[slice]:
-    """Slices of at most CHUNK numbers a layer, at least one per thread when there is work for all of them.
-
-    Inputs count a quarter: they are reached once, and nothing is done to them but one sum.
-
-    Where every domain has many rows, side by side, slices end where the owner changes: a chunk of one domain needs no
-    copies of its tables.
-    """
-    widest = max(network.inputs // 4, network.outputs, *(layer.affine.size for layer in network.layers), 1)
-    size = max(FEWEST_ROWS, CHUNK // widest)
-    if count > 64 * threads() and _widest(network) >= WIDE:
-        size = min(size, -(-count // threads()))
-    if owner is not None and count:
-        starts = np.flatnonzero(np.diff(owner, prepend=owner[0] - 1))
-        if 2 * count >= size * len(starts):
-            ends = [*starts[1:], count]
-            return [
-                slice(at, min(at + size, end))
-                for start, end in zip(starts.tolist(), ends, strict=True)
-                for at in range(start, end, size)
-            ]
-    return [slice(at, min(at + size, count)) for at in range(0, count, size)] or [slice(0, 0)]

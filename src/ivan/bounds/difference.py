@@ -21,10 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.bounds import backward
-from ivan.bounds.backward import Forms, Rows, in_chunks, sweep, through
+from ivan.bounds.backward import Forms, Rows, sweep, through
+from ivan.bounds.chunks import in_chunks
 from ivan.bounds.enclosure import Enclosure, inflated
 from ivan.bounds.interval import affine_interval
 from ivan.bounds.rigorous import UNIT, magnitude
+from ivan.bounds.rounding import consumers, most_readers
 from ivan.deadline import NEVER, Deadline
 from ivan.network.activations import Lines
 from ivan.network.activations.difference import Interval
@@ -85,7 +87,7 @@ class Differences:
         ]
         self._reach = list(enclosure.reach[: len(layers) + 1])
         own = [*(pair.affine for pair in joint.pairs), *self._outputs]
-        self._fan_out = backward.consumers(joint.network) + backward.most_readers(own)
+        self._fan_out = consumers(joint.network) + most_readers(own)
         for pair in joint.pairs:
             deadline.check()
             self._append(pair)

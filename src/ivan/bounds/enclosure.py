@@ -19,6 +19,7 @@ from ivan.bounds import backward
 from ivan.bounds.domains import Domains
 from ivan.bounds.interval import affine_interval
 from ivan.bounds.rigorous import LARGEST, UNIT, gamma, magnitude
+from ivan.bounds.rounding import consumers, rounding_of
 from ivan.deadline import NEVER, Deadline
 from ivan.network.activations import Activation, Choice, Lines
 from ivan.network.activations.rounding import EXACT
@@ -151,7 +152,7 @@ def walk(network: Network, domains: Domains, tighten: Tighten | None, deadline: 
     for k, layer in enumerate(network.layers):
         deadline.check()
         low, high, rounding = affine_interval(
-            layer.affine, values, result.reach, backward.consumers(network), network.arithmetic
+            layer.affine, values, result.reach, consumers(network), network.arithmetic
         )
         if domains.known is not None:
             low, high = np.maximum(low, domains.known[k][0]), np.minimum(high, domains.known[k][1])
@@ -182,7 +183,7 @@ def from_known(network: Network, domains: Domains) -> Enclosure:
         if crossed.any():
             result.empty |= crossed
             low, high = np.minimum(low, high), np.maximum(low, high)
-        rounding = backward.rounding_of(layer.affine, result.reach, backward.consumers(network), network.arithmetic)
+        rounding = rounding_of(layer.affine, result.reach, consumers(network), network.arithmetic)
         result.rounding.append(rounding)
         values.append(_append(result, k, low, high))
         result.reach.append(magnitude(*values[-1]))
@@ -230,9 +231,7 @@ def _gathered(function: np.ufunc, table: NDArray[Any], repeats: Repeats) -> NDAr
 
 def _with_outputs(result: Enclosure, values: list[tuple[Array, Array]]) -> Enclosure:
     network = result.network
-    low, high, rounding = affine_interval(
-        network.output, values, result.reach, backward.consumers(network), network.arithmetic
-    )
+    low, high, rounding = affine_interval(network.output, values, result.reach, consumers(network), network.arithmetic)
     result.rounding.append(rounding)
     result.reach.append(magnitude(low, high))
     result.outputs = low, high

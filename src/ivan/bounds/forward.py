@@ -31,11 +31,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.bounds.backward import deployed
 from ivan.bounds.columns import ColumnMap, column_map
 from ivan.bounds.domains import Domains
 from ivan.bounds.enclosure import Enclosure, enclosed, from_known, walk
 from ivan.bounds.rigorous import LARGEST, UNDERFLOW, UNIT, gamma
+from ivan.bounds.rounding import deployed
 from ivan.deadline import NEVER, Deadline
 from ivan.network.activations import Identity, Lines
 from ivan.network.affine import Affine

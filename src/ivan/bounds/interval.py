@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.bounds.backward import rounding_from
 from ivan.bounds.rigorous import UNDERFLOW, UNIT, gamma
+from ivan.bounds.rounding import rounding_from
 from ivan.network.affine import Affine
 
 Array = NDArray[np.float64]
@@ -28,7 +28,7 @@ def affine_interval(
         affine: the map.
         values: per source, (B, n) lower and upper bounds.
         reach: per source, (B, n) max |h|.
-        fan_out: most affine maps that read one source, see `backward.consumers`.
+        fan_out: most affine maps that read one source, see `rounding.consumers`.
         arithmetic: unit roundoff of the arithmetic that the bounds speak of; 0 for the real numbers'.
 
     Returns:

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.bounds.ascent.lines import columns_of, lines_of
-from ivan.bounds.columns.maps import Columns, product
-from ivan.bounds.columns.model import Model, evaluated
+from ivan.bounds.ascent.lines import lines_of
+from ivan.bounds.columns import Columns, Model, columns_of, evaluated, product
 from ivan.bounds.enclosure import Enclosure
 
 Index = NDArray[np.int64]

@@ -39,6 +39,11 @@ Columns = NDArray[Any]
 Apply = Callable[[Columns], Columns]
 
 
+def columns_of(table: NDArray[Any], dtype: type) -> Columns:
+    """(R, n) float64 -> (n, R)."""
+    return np.ascontiguousarray(table.T, dtype=dtype)
+
+
 def product(a: Columns, b: Columns) -> Columns:
     """The product a @ b, without a warning that means nothing.
 
