@@ -93,6 +93,41 @@ def _gelu_by_hand(g: Graph) -> str:
     return g.node("Mul", g.node("Mul", "x", gate), f(0.5))
 
 
+_MASKS = (-np.inf, -3.4e38, -1e9, -1e4)
+
+
+def _scores(g: Graph) -> str:
+    return g.node("MatMul", g.node("MatMul", "x", w(2, 2)), g.node("Transpose", "x", perm=[0, 2, 1]))
+
+
+def _causal(least: float) -> Build:
+    """Self-attention that does not look ahead, by a summand."""
+    mask = np.triu(np.full((3, 3), least, np.float32), 1)
+    return lambda g: g.node("MatMul", g.node("Softmax", g.node("Add", _scores(g), mask), axis=-1), "x")
+
+
+def _chosen(least: float) -> Build:
+    """The same by a choice; one that is far below every number after a sum, too."""
+    ahead = np.triu(np.ones((3, 3), bool), 1)
+    return lambda g: g.node("Softmax", g.node("Where", ahead, f(least), g.node("Add", _scores(g), w(1, 3))), axis=-1)
+
+
+def _moved_mask(g: Graph) -> str:
+    """A mask that is made of constants, and masked scores that are moved before they are weighed."""
+    mask = g.node("Where", np.array([[True, False, True]]), f(0.0), f(-np.inf))
+    scores = g.node("Concat", g.node("Add", "x", mask), "x", axis=1)
+    flat = g.node("Reshape", g.node("Transpose", scores, perm=[0, 2, 1]), i(1, 3, 4))
+    return g.node("Softmax", g.node("Identity", flat), axis=1 if g.opset > 12 else 2)
+
+
+def _safe(g: Graph) -> str:
+    """Weights that are 0 where they are no number, and where a score is infinite."""
+    scores = g.node("Add", _scores(g), np.triu(np.full((3, 3), -np.inf, np.float32), 1))
+    weights = g.node("Softmax", scores, axis=-1)
+    weights = g.node("Where", g.node("IsNaN", weights), f(0.0), weights)
+    return g.node("Where", g.node("IsInf", scores), f(-1.0), weights)
+
+
 def _attention(g: Graph) -> str:
     q, k, v = (g.node("MatMul", "x", w(3, 3)) for _ in range(3))
     scores = g.node("Softmax", g.node("MatMul", q, g.node("Transpose", k, perm=[0, 2, 1])), axis=-1)
@@ -161,6 +196,10 @@ CURVED: list[Case] = [
         (2, 3),
         lambda g: g.node("Einsum", "x", w(3, 2), other(g), equation="bi,ij,bk->kj"),
     ),
+    *((f"attention behind a mask of {least:.4g}", (13,), (1, 3, 2), _causal(least)) for least in _MASKS),
+    *((f"attention behind a choice of {least:.4g}", (13,), (1, 3, 2), _chosen(least)) for least in _MASKS),
+    ("attention behind a moved mask", (13,), (1, 2, 3), _moved_mask),
+    ("attention that asks for what is no number", (20,), (1, 3, 2), _safe),
     # softmax along axes
     ("softmax from the first axis on", (7, 11), (2, 3), one("Softmax", axis=0)),
     ("softmax over several axes", (11,), (2, 2, 2), one("Softmax", axis=1)),

@@ -195,7 +195,6 @@ KERNEL = np.ones((2, 2, 3, 3), np.float32)
         (single("TopK", np.array([1])), "TopK whose operand depends on the input"),
         (single("ArgMax"), "ArgMax whose operand depends on the input"),
         (single("NonZero"), "NonZero whose operand depends on the input"),
-        (single("IsNaN"), "IsNaN whose operand depends on the input"),
         (single("Mod", W, fmod=1), "Mod whose operand depends on the input"),
         (single("OneHot", np.array(3), np.float32([0, 1])), "OneHot whose index depends on the input"),
         (single("DequantizeLinear", np.float32(1)), "DequantizeLinear whose operand depends on the input"),

@@ -22,8 +22,9 @@ import numpy as np
 
 from ivan.errors import MismatchError, ModelError, UnsupportedOperatorError
 from ivan.network.affine import Affine
-from ivan.network.element_types import FLOATS, INTEGERS, MOST_EXACT, coarser
+from ivan.network.element_types import FLOATS, INTEGERS, MOST_EXACT, coarser, whole_range
 from ivan.network.layers import Layer, Network
+from ivan.network.limits import Limit
 from ivan.network.linear import Selection
 from ivan.network.onnx_file import (
     attribute_value,
@@ -60,10 +61,19 @@ _ON_INTEGERS = frozenset(
 """Operators whose result on integers is the one on the real numbers that they are."""
 
 _ON_WIDE_INTEGERS = frozenset({"Abs", "Add", "Gemm", "MatMul", "Mul", "Neg", "ReduceSum", "Sub", "Sum"})
-"""Likewise on int32 and int64, whose overflow is as far away as that of a float; a quotient is cut off on all."""
+"""Likewise on int32 and int64, as long as nothing overflows; a quotient is cut off on all."""
 
-_INFINITE = frozenset({"Clip", "Cast", "CastLike", "Identity", "IsInf", "IsNaN"})
-"""Operators whose constant operands may be infinite: the limits of a Clip, what they pass through, what they ask."""
+_WRAPPING = _ON_WIDE_INTEGERS | {"Cast", "CastLike"}
+"""Operators whose integers are other numbers where they do not fit into their type."""
+
+_INFINITE = frozenset({"Add", "Clip", "Concat", "Where"})
+"""Operators whose constant operands may be infinite where others depend on the input: limits of a Clip, masks."""
+
+_MASKED = frozenset(
+    {"Add", "Cast", "CastLike", "Concat", "Dropout", "Expand", "Flatten", "Gather", "Identity", "IsInf", "IsNaN",
+     "Reshape", "Slice", "Softmax", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze", "Where"}
+)  # fmt: skip
+"""Operators that know what to do with entries that a mask has made -infinity."""
 
 _NUMERIC = range(1, 14)  # the plain types of TensorProto.DataType; what they are called is numpy's affair
 
@@ -112,6 +122,7 @@ class Model:
         inputs: its inputs, in the order in which `network` expects them one after the other.
         outputs: its outputs, in the order in which `network` concatenates them.
         hidden: tensors inside that were asked for; `network` has them behind the outputs.
+        limits: what `network` takes for granted: it is the model only where they hold.
     """
 
     network: Network
@@ -121,6 +132,7 @@ class Model:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     hidden: tuple[Port, ...] = ()
+    limits: tuple[Limit, ...] = ()
 
 
 def read_network(path: str | PathLike[str]) -> Network:
@@ -149,7 +161,8 @@ def read_model(path: str | PathLike[str], hidden: Sequence[str] = ()) -> Model:
         )
     reader = _Reader(without_functions(proto, place).graph, place, opset(proto, place, OPSETS))
     network, inputs, outputs, inside = reader.read(tuple(hidden))
-    return Model(network, data, str(path), sha256(data).hexdigest(), inputs, outputs, inside)
+    digest = sha256(data).hexdigest()
+    return Model(network, data, str(path), digest, inputs, outputs, inside, tuple(reader.limits))
 
 
 class _Reader:
@@ -159,6 +172,7 @@ class _Reader:
         self.graph, self.path, self.opset = graph, path, version
         self.layers: list[Layer] = []
         self.values: dict[str, Value] = dict(initializers(graph, path))
+        self.limits: list[Limit] = []
         self.infinite: set[str] = set()
         self.floats: set[str] = set()  # types of what depends on the input
         self.unknown: set[str] = set()
@@ -185,7 +199,7 @@ class _Reader:
         network = Network(
             tuple(self.layers),
             inputs[0].shape if len(inputs) == 1 else (sum(port.size for port in inputs),),
-            Affine.concatenated([result.affine for result in results]),
+            Affine.concatenated([result.present for result in results]),
             self.path.name,
             reduce(coarser, sorted(self.floats)) if self.floats else FLOATS[0],
             tuple((port.dtype, port.size) for port in inputs),
@@ -247,8 +261,8 @@ class _Reader:
     def _read_node(self, proto: NodeProto, uses: Counter[str]) -> None:
         name = proto.name or next(iter(proto.output), "")
         kind = repr(proto.op_type)[1:-1]  # a damaged name may hold anything; it is shown on one line
-        node = Node(kind, name, self.opset, self.layers, len(proto.output))
-        place = f"{kind} (node {name!r}, opset {self.opset})"
+        node = Node(kind, name, self.opset, self.layers, len(proto.output), self.limits)
+        place = node.place
         for output in proto.output:
             if output in self.values or output in self.unknown:
                 raise self._error(f"{place}: tensor {output!r} is computed twice")
@@ -278,6 +292,7 @@ class _Reader:
             raise self._error(f"{place}: {error}") from error
         for output, value in zip(proto.output, results, strict=False):
             if output:
+                self._limit(value, node)
                 self._keep(output, value, node, uses)
         for output in proto.output[len(results) :]:
             if uses[output]:
@@ -291,6 +306,14 @@ class _Reader:
         self._note_type(value)
         self.values[output] = value
         self.unknown.discard(output)
+
+    def _limit(self, value: Value, node: Node) -> None:
+        """Takes down what an integer must not do."""
+        if isinstance(value, Expression) and value.dtype.kind in "iu" and node.operator in _WRAPPING:
+            least, most = whole_range(value.dtype.name)
+            self.limits.append(
+                Limit(value.present, least, most, node.place, f"may leave {value.dtype}, which wraps around")
+            )
 
     def _read_branch(self, proto: NodeProto, node: Node, place: str, uses: Counter[str]) -> None:
         """If, by a constant condition: the nodes of the branch that is taken, as if they stood in the graph itself."""
@@ -336,12 +359,20 @@ class _Reader:
             value = self.values.get(name) if name else None
             if name and value is None and name not in self.unknown:
                 raise self._error(f"{place}: reads tensor {name!r}, which nothing has computed before")
-            if name in self.infinite and proto.op_type not in _INFINITE:
-                raise self._error(f"tensor {name!r} holds NaN or infinity", "train or export the model again")
             found.append(value)
+        if any(isinstance(value, Expression) for value in found):  # numpy knows what constants alone become
+            self._check_finite(proto, found)
         while found and found[-1] is None and not proto.input[len(found) - 1]:
             found.pop()
         return found
+
+    def _check_finite(self, proto: NodeProto, values: Sequence[Value | None]) -> None:
+        """Raises where an operator is given infinite constants, or masked entries, of which it makes nothing."""
+        for name, value in zip(proto.input, values, strict=False):
+            if name in self.infinite and proto.op_type not in _INFINITE:
+                raise self._error(f"tensor {name!r} holds NaN or infinity", "train or export the model again")
+            if isinstance(value, Expression) and value.missing is not None and proto.op_type not in _MASKED:
+                raise self._error(f"tensor {name!r}, which {proto.op_type} reads, holds infinity behind a mask")
 
     def _note_finite(self, name: str, value: Value) -> None:
         if not isinstance(value, Expression) and value.dtype.kind == "f" and not np.all(np.isfinite(value)):
@@ -355,7 +386,7 @@ class _Reader:
         value = self.values.get(name)
         if value is None:
             raise self._error(f"{what} {name!r} is computed by no node")
-        if name in self.infinite:
+        if name in self.infinite or (isinstance(value, Expression) and value.missing is not None):
             raise self._error(f"{what} {name!r} holds NaN or infinity", "train or export the model again")
         if value.dtype.kind not in "fiub":
             raise self._error(f"{what} {name!r} is of type {value.dtype}, not a number", "export float outputs")
@@ -411,5 +442,7 @@ def _constant(value: Value, layers: Sequence[Layer]) -> Tensor:
     known = {0: np.zeros((1, 0))}
     for k, layer in enumerate(layers, 1):
         known[k] = layer.activation.value(layer.affine.evaluate(known))
-    result = value.affine.evaluate(known)[0].reshape(value.shape)
-    return np.asarray(result, value.dtype)
+    result = value.affine.evaluate(known)[0]
+    if value.missing is not None:
+        result[value.missing] = -np.inf
+    return np.asarray(result.reshape(value.shape), value.dtype)

@@ -1,4 +1,4 @@
-"""Operators that are only read on constants: bits, positions."""
+"""Operators that are only read on constants - bits, positions - or are constant: is it a number?"""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ivan.network.limits import Limit
 from ivan.network.onnx_ops.node import Node, Operator, fold
-from ivan.network.onnx_ops.values import Tensor, Value, check_size, normal_axis
+from ivan.network.onnx_ops.values import Expression, Tensor, Value, check_size, normal_axis
 
 
 def _folded(function: Callable[..., Any], kinds: str, count: int = 2) -> Operator:
@@ -34,11 +35,28 @@ bitwise_and = _folded(np.bitwise_and, "iu")
 bitwise_or = _folded(np.bitwise_or, "iu")
 bitwise_xor = _folded(np.bitwise_xor, "iu")
 bitwise_not = _folded(np.invert, "iu", 1)
-is_nan = _folded(np.isnan, "f", 1)
+_is_nan = _folded(np.isnan, "f", 1)
+
+
+def is_nan(node: Node, x: Value) -> Value:
+    """IsNaN: of what depends on the input never, which takes for granted that it is a number."""
+    if not isinstance(x, Expression):
+        return np.asarray(_is_nan(node, x))
+    _limit_to_numbers(node, x)
+    return np.zeros(x.shape, bool)
+
+
+def _limit_to_numbers(node: Node, x: Expression) -> None:
+    largest = float(np.finfo(x.dtype).max)
+    node.limits.append(Limit(x.affine, -largest, largest, node.place, "may read what is no number"))
 
 
 def is_inf(node: Node, x: Value, *, detect_negative: int = 1, detect_positive: int = 1) -> Value:
-    """IsInf, of a constant."""
+    """IsInf: of what depends on the input only behind a mask; takes for granted that all else is a number."""
+    if isinstance(x, Expression):
+        _limit_to_numbers(node, x)
+        masked = np.zeros(x.size, bool) if x.missing is None or not detect_negative else x.missing
+        return masked.reshape(x.shape)
     array = node.constant(x, "operand")
     found = fold(np.isinf, array)
     wanted = (array > 0) & bool(detect_positive) | (array < 0) & bool(detect_negative)

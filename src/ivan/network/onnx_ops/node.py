@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from ivan.network.activations import Activation, Identity, Relu
 from ivan.network.activations.rounding import Rounding
 from ivan.network.affine import Affine
 from ivan.network.layers import Layer
+from ivan.network.limits import Limit
 from ivan.network.linear import Selection
 from ivan.network.onnx_ops.values import Expression, Tensor, UsageError, Value
 
@@ -28,6 +29,7 @@ class Node:
         opset: the version of the operator set that the file declares.
         layers: the network's layers so far; nonlinear operators append theirs.
         outputs: how many outputs the node has.
+        limits: what has been taken for granted so far; operators append theirs.
     """
 
     operator: str
@@ -35,6 +37,12 @@ class Node:
     opset: int
     layers: list[Layer] = field(default_factory=list)
     outputs: int = 1
+    limits: list[Limit] = field(default_factory=list)
+
+    @property
+    def place(self) -> str:
+        """What messages call it."""
+        return f"{self.operator} (node {self.name!r}, opset {self.opset})"
 
     def unsupported(self, usage: str) -> UsageError:
         """The error that says so; `usage` completes a sentence that starts with the operator."""
@@ -42,14 +50,14 @@ class Node:
 
     def activate(self, value: Expression, activation: Activation, operator: Rounding | None = None) -> Expression:
         """The value behind a new layer with this activation; `operator` as `Layer` has it."""
-        self.layers.append(Layer(value.affine, activation, self.name, operator))
+        self.layers.append(Layer(value.present, activation, self.name, operator))
         return Expression(Affine.of(len(self.layers), value.size), value.shape, value.dtype)
 
     def combine(
         self, first: Expression, second: Expression, activation: Activation, operator: Rounding | None = None
     ) -> Expression:
         """The values of an activation of two operands of one shape, entry by entry, as a new layer."""
-        affine = Affine.concatenated([first.affine, second.affine])
+        affine = Affine.concatenated([first.present, second.present])
         self.layers.append(Layer(affine, activation, self.name, operator))
         return Expression(Affine.of(len(self.layers), first.size), first.shape, first.dtype)
 
@@ -62,7 +70,7 @@ class Node:
         terms = value.affine.terms
         if len(terms) == 1 and not value.affine.constants and isinstance(terms[0][1], Selection):
             return value
-        return self.activate(value, _IDENTITY)
+        return replace(self.activate(replace(value, missing=None), _IDENTITY), missing=value.missing)
 
     def constant(self, value: Value, what: str) -> Tensor:
         """The array behind a value that must not depend on the input."""

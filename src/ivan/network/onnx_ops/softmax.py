@@ -9,19 +9,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ivan.network.activations import Exp, Log, Reciprocal, Sigmoid, Softplus
+from ivan.network.activations import Exp, Identity, Log, Reciprocal, Sigmoid, Softplus
 from ivan.network.activations.rounding import summed
+from ivan.network.limits import Limit
+from ivan.network.linear import Array, Selection
 from ivan.network.onnx_ops.linear import averaged
 from ivan.network.onnx_ops.node import Node
-from ivan.network.onnx_ops.values import Expression, Value, check_size, lift, normal_axis, rearrange
+from ivan.network.onnx_ops.values import Expression, Value, check_size, concatenate, lift, normal_axis, rearrange
+
+_MASK = -2000.0
+"""An entry whose constant part is so far below another one's is masked, as long as the rest agrees."""
+
+_NOTHING = -750.0
+"""exp of this and less is below 2^-1074: less than one product's underflow, which every bound has room for."""
 
 
 def softmax(node: Node, x: Value, *, axis: int | None = None) -> Value:
-    """Softmax; along one axis since opset 13, over all axes from one on before."""
-    return _along(node, lift(x), axis, _softmax)
+    """Softmax; along one axis since opset 13, over all axes from one on before. What is masked has no weight."""
+    return _along(node, lift(x), axis, _unmasked)
 
 
 def log_softmax(node: Node, x: Value, *, axis: int | None = None) -> Value:
@@ -52,6 +62,54 @@ def _along(node: Node, x: Expression, axis: int | None, rows: Callable[[Node, Ex
     last = rearrange(x, lambda t: np.moveaxis(t, along, -1))
     flat = rearrange(last, lambda t: t.reshape(-1, x.shape[along]))
     return rearrange(rows(node, flat), lambda t: np.moveaxis(t.reshape(last.shape), -1, along))
+
+
+def _unmasked(node: Node, x: Expression) -> Expression:
+    """Softmax of the entries that are not masked, row by row; zero elsewhere.
+
+    A mask is -infinity, or a number that is low enough on every input; that it is, is taken for granted.
+    """
+    kept = _kept(node, x)
+    if kept.all():
+        return _softmax(node, x)
+    x = replace(x, missing=None)
+    counts = kept.sum(axis=1)
+    if not counts.all():
+        raise node.unsupported("of entries that are all masked")
+    place, parts, start = np.full(x.size, -1), [], 0
+    for count in np.unique(counts):
+        rows = np.flatnonzero(counts == count)
+        index = np.flatnonzero(kept & (counts == count)[:, None])
+        part = x.then(Selection(index, x.size), (len(rows), int(count)))
+        parts.append(rearrange(_softmax(node, part), np.ravel))
+        place[index] = np.arange(start, start + index.size)
+        start += index.size
+    return rearrange(lift(concatenate(parts, 0)), lambda t: np.append(t, -1)[place].reshape(x.shape), padded=True)
+
+
+def _kept(node: Node, x: Expression) -> NDArray[np.bool_]:
+    """Which entries of (m, n) are not masked; takes for granted that those masked by a number are low enough."""
+    there = np.ones(x.shape, bool) if x.missing is None else ~x.missing.reshape(x.shape)
+    offset = np.where(there, _offsets(node, x).reshape(x.shape), -np.inf)
+    first = offset.argmax(axis=1)
+    low = there & (offset < offset.max(axis=1, keepdims=True) + _MASK)
+    if low.any():
+        rows, _ = np.nonzero(low)
+        masked = Selection(np.flatnonzero(low), x.size)
+        reference = Selection(np.ravel_multi_index((rows, first[rows]), x.shape), x.size)
+        apart = x.affine.then(masked).plus(x.affine.then(reference).scaled(-1.0))
+        node.limits.append(Limit(apart, -np.inf, _NOTHING, node.place, "may let through what its mask should hide"))
+    return np.asarray(there & ~low)
+
+
+def _offsets(node: Node, x: Expression) -> Array:
+    """(size,) the constant parts of entries, of those that are a layer's own as well."""
+    total = x.affine.constant
+    if len(x.affine.terms) == 1:
+        source, linear = x.affine.terms[0]
+        if source and isinstance(linear, Selection) and isinstance(node.layers[source - 1].activation, Identity):
+            total = total + linear.apply(node.layers[source - 1].affine.constant[None, :])[0]
+    return total
 
 
 def _softmax(node: Node, x: Expression) -> Expression:

@@ -7,17 +7,17 @@ A truth value is 0 or 1. On these numbers And, Or and Xor are exact in ReLU: rel
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ivan.network.activations import Activation, Ceil, Floor, NotNegative, Positive, Round, Sign, Truncate, Zero
 from ivan.network.element_types import FLOATS, INTEGERS, integer_range
-from ivan.network.linear import Selection
 from ivan.network.onnx_ops.curves import activated
 from ivan.network.onnx_ops.node import Node, Operator, fold
 from ivan.network.onnx_ops.products import times
-from ivan.network.onnx_ops.values import Expression, Tensor, Value, broadcast, common_shape, lift
+from ivan.network.onnx_ops.values import Expression, Tensor, Value, broadcast, common_shape, lift, rearrange
 
 _BOOL = np.dtype(bool)
 
@@ -101,7 +101,7 @@ def where(node: Node, condition: Value, a: Value, b: Value) -> Value:
         first, second = lift(broadcast(a, shape)), lift(broadcast(b, shape))
         second = node.named(second) if second.affine.terms else second
         result = lift(times(node, c, first.minus(second))).plus(second)
-    return Expression(result.affine, shape, dtype)
+    return Expression(result.present, shape, dtype)
 
 
 def _chosen(chosen: Tensor, a: Value, b: Value) -> Value:
@@ -114,8 +114,7 @@ def _masked(value: Value, mask: Tensor) -> Expression:
     """The value where the mask is true, zero elsewhere."""
     if not isinstance(value, Expression):
         return lift(np.where(mask, value, np.zeros((), value.dtype)))
-    index = np.where(mask, np.arange(mask.size).reshape(mask.shape), -1)
-    return broadcast(value, mask.shape).then(Selection(index.ravel(), mask.size), mask.shape)
+    return rearrange(broadcast(value, mask.shape), lambda t: np.where(mask, t, -1), padded=True)
 
 
 def sign(node: Node, x: Value) -> Value:
@@ -178,7 +177,7 @@ def _cast(node: Node, x: Value, dtype: np.dtype[Any]) -> Value:
         return fold(lambda t: t.astype(dtype), x)
     source = x.dtype
     if dtype.name in FLOATS or source == dtype:
-        return Expression(x.affine, x.shape, dtype)
+        return replace(x, dtype=dtype)
     if dtype.name not in INTEGERS:
         raise node.unsupported(f"of a variable tensor to {dtype}")
     if dtype == _BOOL:
@@ -190,4 +189,4 @@ def _cast(node: Node, x: Value, dtype: np.dtype[Any]) -> Value:
     (least, most), (low, high) = integer_range(source.name), integer_range(dtype.name)
     if not (low <= least and most <= high) and {source.name, dtype.name} != {"int32", "int64"}:
         raise node.unsupported(f"of a variable tensor from {source} to {dtype}")
-    return Expression(x.affine, x.shape, dtype)
+    return Expression(x.present, x.shape, dtype)

@@ -36,11 +36,14 @@ class Expression:
         affine: its entries, in row-major order.
         shape: the tensor's dimensions.
         dtype: the tensor's type in the file.
+        missing: (size,) True where an entry is -infinity, as a mask of attention has it, and `affine` does not count;
+            None where there are none. Only what moves entries, sums and Softmax know what to do with them.
     """
 
     affine: Affine
     shape: Shape
     dtype: np.dtype[Any]
+    missing: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         if math.prod(self.shape) != self.affine.size:
@@ -58,7 +61,18 @@ class Expression:
 
     def then(self, linear: LinearMap, shape: Shape) -> Expression:
         """The expression behind one more linear map, as a tensor of a given shape."""
-        return Expression(self.affine.then(linear), shape, self.dtype)
+        return Expression(self.present.then(linear), shape, self.dtype)
+
+    @property
+    def present(self) -> Affine:
+        """The entries, for whoever can do nothing with an infinite one.
+
+        Raises:
+            ValueError: some are.
+        """
+        if self.missing is not None:
+            raise ValueError("an operand is -infinity somewhere")
+        return self.affine
 
     def scaled(self, factor: float | Tensor, uncertain: int = 0, source: Any = None) -> Expression:
         """The expression times factors that broadcast to its shape; see `Diagonal` for the rest."""
@@ -70,11 +84,16 @@ class Expression:
     def plus(self, other: Value) -> Expression:
         """The sum with a tensor that broadcasts to this shape."""
         if isinstance(other, Expression):
-            return Expression(self.affine.plus(broadcast(other, self.shape).affine), self.shape, self.dtype)
-        vector = np.broadcast_to(other, self.shape).astype(np.float64).ravel()
-        if not np.all(np.isfinite(vector)):
-            raise ValueError("a summand is infinite or not a number")
-        return Expression(self.affine.plus_constant(vector), self.shape, self.dtype)
+            summand = broadcast(other, self.shape)
+            affine, missing = self.affine.plus(summand.affine), summand.missing
+        else:
+            vector, missing = _finite(np.broadcast_to(other, self.shape))
+            affine = self.affine.plus_constant(vector)
+        if missing is None or self.missing is None:
+            missing = self.missing if missing is None else missing
+        else:
+            missing = missing | self.missing
+        return Expression(affine, self.shape, self.dtype, missing)
 
     def minus(self, other: Value) -> Expression:
         """The difference with a tensor that broadcasts to this shape."""
@@ -88,8 +107,20 @@ def lift(value: Value) -> Expression:
     """A value as an expression; that of a constant has no terms."""
     if isinstance(value, Expression):
         return value
-    affine = Affine(value.size).plus_constant(value.astype(np.float64).ravel())
-    return Expression(affine, value.shape, value.dtype)
+    vector, missing = _finite(value)
+    return Expression(Affine(value.size).plus_constant(vector), value.shape, value.dtype, missing)
+
+
+def _finite(constant: Tensor) -> tuple[NDArray[np.float64], NDArray[np.bool_] | None]:
+    """A constant's numbers, flat, and where they are -infinity, if anywhere."""
+    vector = constant.astype(np.float64).ravel()
+    if np.all(np.isfinite(vector)):
+        return vector, None
+    missing = np.isneginf(vector)
+    vector = np.where(missing, 0.0, vector)
+    if not np.all(np.isfinite(vector)):
+        raise ValueError("a summand is infinite or not a number")
+    return vector, missing
 
 
 def check_size(shape: Sequence[int]) -> Shape:
@@ -119,9 +150,13 @@ def rearrange(value: Value, move: Callable[[Tensor], Tensor], padded: bool = Fal
         return move(value)
     index = np.arange(value.size).reshape(value.shape)
     moved = move(index)
+    missing = value.missing
     if not padded and moved.size == value.size and np.array_equal(moved.ravel(), index.ravel()):
-        return Expression(value.affine, moved.shape, value.dtype)
-    return value.then(Selection(moved.ravel(), value.size), moved.shape)
+        return Expression(value.affine, moved.shape, value.dtype, missing)
+    affine = value.affine.then(Selection(moved.ravel(), value.size))
+    if missing is not None:
+        missing = np.append(missing, False)[moved.ravel()]  # -1 is where nothing was
+    return Expression(affine, moved.shape, value.dtype, missing)
 
 
 @overload
@@ -155,8 +190,11 @@ def concatenate(values: Sequence[Value], axis: int) -> Value:
     place = np.concatenate(positions, axis)
     check_size(place.shape)
     dtype = next(value.dtype for value in values if isinstance(value, Expression))
-    joined = Expression(Affine.concatenated([part.affine for part in lifted]), (int(starts[-1]),), dtype)
-    return joined.then(Selection(place.ravel(), joined.size), place.shape)
+    missing = None
+    if any(part.missing is not None for part in lifted):
+        missing = np.concatenate([np.zeros(p.size, bool) if p.missing is None else p.missing for p in lifted])
+    joined = Expression(Affine.concatenated([part.affine for part in lifted]), (int(starts[-1]),), dtype, missing)
+    return rearrange(joined, lambda t: t[place])
 
 
 def normal_axis(axis: int, rank: int) -> int:
