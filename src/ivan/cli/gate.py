@@ -217,13 +217,14 @@ def _named(suite: Suite, given: Sequence[str], option: str) -> Mapping[str, Path
 def _table(found: Gate) -> Table:
     from rich.text import Text
 
-    from ivan.cli.tables import duration, table
+    from ivan.cli.tables import difference, duration, table
     from ivan.gate.answers import sorted_by_change
     from ivan.gate.report import said
 
-    rows = table("", "property", "before", "now", "reused", "time")
-    for column in (4, 5):
+    rows = table("", "property", "before", "now", "reused", "time", "saved")
+    for column in (4, 5, 6):
         rows.columns[column].justify = "right"
+    rows.columns[3].no_wrap = False  # what is said there may be a sentence, of which nothing is cut
     colours = {0: "", 1: "red", 2: "red", 3: "yellow"}
     for one in sorted_by_change(found.checked):
         share = "" if one.now.reused is None else f"{one.now.reused:.0%}"
@@ -234,6 +235,7 @@ def _table(found: Gate) -> Table:
             said(one),
             share,
             duration(one.now.seconds),
+            "" if one.saved is None else difference(one.saved),
         )
     return rows
 
