@@ -99,6 +99,36 @@ def test_a_second_batch_on_updated_models_starts_from_the_stored_proofs(ivan: Sh
     assert f"{entry['reused_leaves']} of {entry['base_leaves']} leaves reused" in done.err
 
 
+def test_a_resumed_batch_mixes_neither_versions_of_a_model_nor_timeouts(ivan: Shell, bench: Path) -> None:
+    (bench / "other.onnx").write_bytes(small())
+    rows = ["model.onnx,holds.vnnlib,60", "other.onnx,fails.vnnlib,60", "late.onnx,fails.vnnlib,60"]
+    (bench / "list.csv").write_text("\n".join(rows))
+    assert ivan("batch", "list.csv", "--no-store").code == 0
+    before = (bench / "results.csv").read_text().splitlines(keepends=True)
+
+    (bench / "list.csv").write_text("\n".join([*rows, "other.onnx,holds.vnnlib,60"]))
+    again = ivan("batch", "list.csv", "--no-store", "--resume", "--timeout-factor", 2)
+    assert again.err.splitlines()[0] == "2 of 4 instances done already"
+    assert "warning: 1 result is asked for again: 1 had another timeout; what they were is in " in again.err
+    assert (bench / "results.csv").read_text().startswith("".join(before[:2]))  # decided, also within twice the time
+
+    (bench / "other.onnx").write_bytes(nudged(small(), 1e-3))
+    (bench / "late.onnx").write_bytes(small())
+    again = ivan("batch", "list.csv", "--no-store", "--resume", "--timeout-factor", 2, "--json", "r.json")
+    assert again.err.splitlines()[0] == "1 of 4 instances done already"
+    assert "3 results are asked for again: 3 had another model;" in again.err
+    assert [row["verdict"] for row in json.loads((bench / "r.json").read_text())["instances"]] == [
+        "unsat", "sat", "sat", "unsat"
+    ]  # fmt: skip
+    replaced = (bench / "results.csv.d" / "replaced.csv").read_text().splitlines(keepends=True)
+    assert (len(replaced), replaced[0]) == (4, before[2])
+    assert before[1] in replaced
+
+    last = ivan("batch", "list.csv", "--no-store", "--resume", "--timeout-factor", 2)
+    assert "4 of 4 instances done already" in last.err
+    assert "asked for again" not in last.err
+
+
 def test_quiet_says_nothing_but_the_summary(ivan: Shell, bench: Path) -> None:
     (bench / "list.csv").write_text(ROWS[2])
     done = ivan("batch", "list.csv", "--quiet", "--no-store")
