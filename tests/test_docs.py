@@ -18,6 +18,7 @@ from ivan import errors
 from ivan.batch.instances import Instance
 from ivan.batch.results import Result
 from ivan.bounds import parallel
+from ivan.cli.explain import topics
 from ivan.cli.main import cli
 from ivan.network import onnx_reader
 from ivan.network.onnx_ops import OPERATORS, values
@@ -121,6 +122,21 @@ def test_every_class_of_errors_is_explained_by_the_command_that_its_message_name
     explained = {f"ivan explain {anchor(heading)}" for _, heading in HEADING.findall(part("errors.md", "Errors"))}
     assert {kind.explanation() for kind in own} == explained
     assert all(kind.__name__ in (DOCS / "errors.md").read_text() for kind in own)
+
+
+def test_every_part_about_an_error_or_a_warning_can_be_linked_to_by_its_topic() -> None:
+    assert set(topics()) <= set(anchors(DOCS / "errors.md"))
+
+
+def test_errors_that_users_see_have_their_class_in_one_place() -> None:
+    """A class that is derived from these elsewhere would be explained nowhere."""
+    kinds = {
+        name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.IvanError)
+    }
+    for path in (ROOT / "src" / "ivan").rglob("*.py"):
+        derived = re.findall(r"^class \w+\(([^)]*)\)", path.read_text(), re.MULTILINE)
+        bases = {base.strip().rpartition(".")[2] for line in derived for base in line.split(",")}
+        assert path.name == "errors.py" or not bases & kinds, path
 
 
 READ = sorted({*OPERATORS, "If"})  # If is no operator on tensors: the reader itself goes on in its branch
