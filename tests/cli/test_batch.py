@@ -18,6 +18,7 @@ from tests.batch.lists import listing, plain, verdicts
 from tests.cli.process import IVAN, run, run_on_terminal
 from tests.cli.shell import Shell
 from tests.questions import HARD, nudged, small
+from tests.report.schema import faults
 from tests.test_imports import command, loaded
 
 from ivan.batch.results import Result
@@ -82,6 +83,7 @@ def test_a_batch_writes_rows_and_reports_and_ends_with_zero(ivan: Shell, bench: 
     counterexample = report["instances"][1]["counterexample"]
     single = ivan.verify("model.onnx", "fails.vnnlib", "--no-store")
     assert Path(counterexample).read_text().count("(X_") == single.out.count("(X_")
+    assert faults((bench / "j.xml").read_text()) == []
     suite = ET.parse(bench / "j.xml").getroot()[0]
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("3", "1", "1")
     assert ET.parse(bench / "p.svg").getroot().tag.endswith("svg")

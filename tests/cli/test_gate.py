@@ -12,6 +12,7 @@ import pytest
 from tests.cli.process import run_on_terminal
 from tests.cli.shell import Shell
 from tests.questions import small, updated
+from tests.report.schema import faults
 
 from ivan.gate.kinds import Equivalence, OutputRange, Robustness
 from ivan.gate.suite import read_suite
@@ -92,6 +93,7 @@ def test_a_new_version_starts_from_the_base_versions_proofs_and_is_compared(ivan
     said = re.search(r"\d+% of the old proofs reused, \d+\.\d s (saved|lost): ", summary)
     assert said is not None
     assert said[0] in done.out
+    assert faults((suite / "j.xml").read_text()) == []
     (cases,) = ET.parse(suite / "j.xml").getroot()
     assert (cases.get("tests"), cases.get("failures"), cases.get("skipped")) == ("5", "0", "1")
 
@@ -107,6 +109,7 @@ def test_a_version_that_breaks_a_property_is_stopped_and_the_break_comes_first(i
     assert done.out.lstrip().splitlines()[1].startswith("newly violated")
     assert "newly violated" in (suite / "m.md").read_text().splitlines()[0]
     assert "<details>" in (suite / "m.md").read_text()
+    assert faults((suite / "j.xml").read_text()) == []
     (cases,) = ET.parse(suite / "j.xml").getroot()
     assert int(cases.get("failures", "0")) >= 1
 
