@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.report.schema import faults
 
@@ -28,6 +28,7 @@ cases = st.builds(
 )
 
 
+@settings(deadline=None, derandomize=True)
 @given(texts, st.lists(cases, max_size=3))
 def test_any_text_makes_a_document_that_is_well_formed_and_counts_its_cases(name: str, made: list[Case]) -> None:
     document = junit(name, made, when=WHEN, properties={"a": name})
