@@ -11,6 +11,7 @@ import click
 
 from ivan.cli.output import check_target, print_answer, write_file
 from ivan.cli.parameters import FILE, FILE_OR_DASH, finite, knob_option
+from ivan.cli.quiet import hush
 from ivan.options import knob
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
 )
 @knob_option("seed", int, metavar="N")
 @knob_option("compact", float, metavar="SHARE")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but the summary and errors.")
+@click.option("-q", "--quiet", is_flag=True, callback=hush, help="Say nothing but the summary and errors.")
 @click.option("-v", "--verbose", is_flag=True, help="On a terminal, too, a line for every instance that is done.")
 @click.pass_context
 def batch(

@@ -11,6 +11,7 @@ import click
 
 import ivan
 from ivan.cli.output import print_answer
+from ivan.cli.quiet import quiet_option
 from ivan.errors import InputError, InternalError, topic_of
 
 PACKAGE = Path(ivan.__file__).parent
@@ -56,6 +57,7 @@ def _complete(context: click.Context, parameter: click.Parameter, begun: str) ->
 
 @click.command("explain")
 @click.argument("topic", required=False, shell_complete=_complete)
+@quiet_option
 def explain(topic: str | None) -> None:
     """Explain an error or a warning: its cause and its cure.
 

@@ -12,6 +12,7 @@ import click
 
 from ivan.cli.output import check_target, print_answer, write_file
 from ivan.cli.parameters import FILE, FILE_OR_DASH, knob_option
+from ivan.cli.quiet import hush
 from ivan.cli.style import styled
 from ivan.errors import InputError, ModelError
 from ivan.options import knob
@@ -67,7 +68,7 @@ if TYPE_CHECKING:
     help="Threads of every search; by default the processors divided by the jobs.",
 )
 @knob_option("seed", int, metavar="N")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but the findings and errors.")
+@click.option("-q", "--quiet", is_flag=True, callback=hush, help="Say nothing but the findings and errors.")
 @click.option("-v", "--verbose", is_flag=True, help="On a terminal, too, a line for every question that is answered.")
 @click.pass_context
 def gate(
