@@ -6,6 +6,7 @@ import json
 import re
 import runpy
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +21,10 @@ from ivan.batch.results import Result
 from ivan.bounds import parallel
 from ivan.cli.explain import topics
 from ivan.cli.main import cli
+from ivan.gate.answers import Answer, Checked, State
+from ivan.gate.questions import Question
+from ivan.gate.report import Gate, json_report
+from ivan.gate.suite import ONLY, Property, Severity, Suite
 from ivan.network import onnx_reader
 from ivan.network.onnx_ops import OPERATORS, values
 from ivan.problem import MOST_CASES
@@ -206,6 +211,17 @@ def test_the_fields_of_details_are_listed() -> None:
     instance = Instance(0, "model.onnx", "holds.vnnlib", 60.0, Path("model.onnx"), Path("holds.vnnlib"))
     listed = first_column(part("formats.md", "Lists and results"))
     assert listed == list(Result(instance, "unsat", 1.0).as_json())
+
+
+def test_the_fields_of_a_gate_are_listed() -> None:
+    text = part("formats.md", "The report of a gate")
+    asked = Question(Property("p", ONLY, Path("p.vnnlib"), Severity.MUST_HOLD, 60.0, ()), "p", Path("p.vnnlib"))
+    answer = Answer(State.HOLDS, "unsat", 1.0)
+    suite = Suite(Path("suite.toml"), {ONLY: Path("model.onnx")}, (asked.property,))
+    gate = Gate(suite, suite.models, None, [Checked(asked, answer, answer)], datetime.now(UTC), 1.0)
+    report = json.loads(json_report(gate))
+    (one,) = report["properties"]
+    assert sorted(first_column(text)) == sorted([*report, *report["totals"], *one, *one["now"]])
 
 
 def test_the_arrays_of_a_proof_are_listed_in_their_order() -> None:

@@ -96,6 +96,8 @@ def test_a_new_version_starts_from_the_base_versions_proofs_and_is_compared(ivan
     assert faults((suite / "j.xml").read_text()) == []
     (cases,) = ET.parse(suite / "j.xml").getroot()
     assert (cases.get("tests"), cases.get("failures"), cases.get("skipped")) == ("5", "0", "1")
+    properties = {one.get("name"): one.get("value", "") for one in cases.iter("property")}
+    assert properties["reuse"] in done.out
 
 
 def test_a_version_that_breaks_a_property_is_stopped_and_the_break_comes_first(ivan: Shell, suite: Path) -> None:

@@ -88,6 +88,8 @@ def junit_report(gate: Gate) -> str:
     """A case for every question: what stands in the way is a failure or an error, all else passed or skipped."""
     properties = {"suite": str(gate.suite.path), "ivan": ivan.__version__}
     properties |= {name: str(path) for name, path in gate.versions.items()}
+    if numbers := gate.numbers():
+        properties["reuse"] = numbers
     cases = [_case(gate, one) for one in gate.checked]
     return junit(gate.suite.name, cases, when=gate.began, properties=properties)
 
