@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from tests.batch.lists import listing, plain, verdicts
-from tests.cli.process import IVAN, run, run_on_terminal
+from tests.cli.process import IVAN, integrity, run, run_on_terminal
 from tests.cli.shell import Shell
 from tests.questions import HARD, nudged, small
 from tests.report.schema import faults
@@ -26,6 +27,8 @@ from ivan.batch.run import Running
 from ivan.cli.batch_progress import LiveTable
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and pseudo-terminals are those of POSIX")
+
+COMPETITION = Path(__file__).parents[2].parent / "shared" / "data" / "vnncomp" / "rl_benchmarks"
 
 ROWS = ("model.onnx,holds.vnnlib,60", "model.onnx,fails.vnnlib,60", "nosuch.onnx,holds.vnnlib,60")
 
@@ -243,6 +246,30 @@ def test_a_batch_that_was_killed_resumes_to_the_results_of_one_that_was_not(benc
     assert verdicts(out) == ["unsat", "sat", "error"] * 3
     assert set(before.splitlines()) <= set(out.read_text().splitlines())
     assert f"{before.count(chr(10))} of 9 instances done already" in resumed.err
+
+
+@linux
+@pytest.mark.skipif(not COMPETITION.is_dir(), reason="no copy of VNN-COMP's instances lies beside the project")
+def test_instances_of_the_competition_survive_a_kill_half_way(here: Path) -> None:
+    """One proof store, two jobs; every answer is the one that is known."""
+    with (COMPETITION.parent / "expected.csv").open() as file:
+        known = [row for row in csv.DictReader(file) if "cartpole" in row["onnx"]][:20]
+    assert {row["expected"] for row in known} == {"sat", "unsat"}
+    rows = (f"{COMPETITION / row['onnx']},{COMPETITION / row['vnnlib']},{row['timeout']}\n" for row in known)
+    (here / "list.csv").write_text("".join(rows))
+    out = here / "results.csv"
+    arguments = ("batch", "list.csv", "--jobs", 2, "--store", "proofs.sqlite")
+    killed = run(*arguments, when=rows_there(out, len(known) // 2), number=signal.SIGKILL)
+    assert killed.code == -signal.SIGKILL
+    before = out.read_text().splitlines()
+    assert len(known) // 2 <= len(before) < len(known)
+    resumed = run(*arguments, "--resume")
+    assert resumed.code == 0
+    assert f"{len(before)} of {len(known)} instances done already" in resumed.err
+    assert "asked for again" not in resumed.err
+    assert set(before) <= set(out.read_text().splitlines())
+    assert verdicts(out) == [row["expected"] for row in known]
+    assert integrity(here / "proofs.sqlite") == "ok"
 
 
 @linux
