@@ -52,10 +52,13 @@ def suite(here: Path) -> Path:
 
 
 def test_the_base_version_alone_keeps_what_is_demanded(ivan: Shell, suite: Path) -> None:
-    done = ivan("gate", "suite.toml", "--json", "r.json")
+    done = ivan("gate", "suite.toml", *REPORTS)
     assert done.code == 0, done.err
     report = json.loads((suite / "r.json").read_text())
     assert report["bases"] is None
+    assert done.out.split("\n")[0].split() == ["property", "now", "reused", "time"]  # no columns of what is not there
+    assert "\n|  | property | now | reused | time |\n|---|---|---|---:|---:|\n" in (suite / "m.md").read_text()
+    assert faults((suite / "j.xml").read_text()) == []
     assert {entry["name"]: entry["change"] for entry in report["properties"]} == {
         "holds": "holds",
         "fails": "violated",
@@ -135,7 +138,7 @@ def test_a_counterexample_that_is_back_stops_the_version_whatever_the_severity(i
 
 def test_a_terminal_of_80_columns_shows_all_of_the_table(ivan: Shell, suite: Path) -> None:
     """The names fold, and a sentence; no number is cut."""
-    (suite / "odd.toml").write_text(SUITE + '[[property]]\nname = "a name of many words"\nquery = "nosuch.vnnlib"\n')
+    (suite / "odd.toml").write_text(SUITE + '[[property]]\nname = "a name of many words"\nquery = "no.vnnlib"\n')
     done = run_on_terminal("gate", "odd.toml", "--model", "worse.onnx", "--store", "p.sqlite", "--quiet")
     assert done.code == 1
     shown = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in done.out.splitlines()]
@@ -144,7 +147,7 @@ def test_a_terminal_of_80_columns_shows_all_of_the_table(ivan: Shell, suite: Pat
     assert table[0].split() == ["property", "before", "now", "reused", "time", "saved"]
     assert table[1].startswith("newly violated")
     words = set(" ".join(table).split())
-    assert {"many", "words", "unusable:", "nosuch.vnnlib:", "such", "file"} <= words
+    assert {"many", "words", "unusable:", "no.vnnlib:", "such", "file"} <= words
     assert re.search(r"\d s +-?\d\.\d\d s$", table[1])
 
 

@@ -30,9 +30,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Write a row here as soon as an instance is done, and counterexamples to the folder of that name with .d.",
 )
-@click.option(
-    "--resume", is_flag=True, help="Go on from the rows that are there; what has changed since is asked again."
-)
+@click.option("--resume", is_flag=True, help="Go on from the rows that are there; ask again what has changed.")
 @click.option(
     "--jobs",
     type=click.IntRange(1, 256),
@@ -104,10 +102,9 @@ def batch(
     """Verify all instances of a list, as VNN-COMP writes it: onnx,vnnlib,timeout in every row.
 
     Paths start from the list's folder; a file that is not there may be there with .gz. A query about several networks
-    has "[('f', 'f.onnx'), ('g', 'g.onnx')]" for its model. An instance that cannot be
-    verified is an `error` in its row and stops nothing. Whatever ends the batch, --resume goes on from the last row; rows
-    of another model, property or timeout than the list has by then are asked again.
-    A summary goes to stdout, everything else to stderr.
+    has "[('f', 'f.onnx'), ('g', 'g.onnx')]" for its model. An instance that cannot be verified is an `error` in its row
+    and stops nothing. Whatever ends the batch, --resume goes on from the last row; rows of another model, property or
+    timeout than the list has by then are asked again. A summary goes to stdout, everything else to stderr.
 
     Rows of the results: benchmark, onnx, vnnlib, prepare_time, verdict, seconds.
 

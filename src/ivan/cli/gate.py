@@ -222,22 +222,26 @@ def _table(found: Gate) -> Table:
     from ivan.gate.answers import sorted_by_change
     from ivan.gate.report import said
 
-    rows = table("", "property", "before", "now", "reused", "time", "saved")
-    for column in (4, 5, 6):
-        rows.columns[column].justify = "right"
-    rows.columns[3].no_wrap = False  # what is said there may be a sentence, of which nothing is cut
+    compared = found.bases is not None
+    rows = table("", "property", *["before"] * compared, "now", "reused", "time", *["saved"] * compared)
+    for column in rows.columns:
+        if column.header in ("reused", "time", "saved"):
+            column.justify = "right"
+        if column.header == "now":
+            column.no_wrap = False  # what is said there may be a sentence, of which nothing is cut
     colours = {0: "", 1: "red", 2: "red", 3: "yellow"}
     for one in sorted_by_change(found.checked):
         share = "" if one.now.reused is None else f"{one.now.reused:.0%}"
-        rows.add_row(
+        cells: list[str | Text] = [
             Text(one.change.value, colours[one.blocks] or ("green" if one.now.state == "holds" else "")),
             one.question.name,
-            "" if one.before is None else one.before.state.value,
+            *["" if one.before is None else one.before.state.value] * compared,
             said(one),
             share,
             duration(one.now.seconds),
-            "" if one.saved is None else difference(one.saved),
-        )
+            *["" if one.saved is None else difference(one.saved)] * compared,
+        ]
+        rows.add_row(*cells)
     return rows
 
 

@@ -70,12 +70,16 @@ def markdown(gate: Gate) -> str:
         lines.append(f"{before}`{path.name}`" + ("" if name == ONLY else f" ({_escaped(name)})") + "  ")
     if numbers := gate.numbers():
         lines.append(f"{numbers}  ")
-    lines += ["", "| | property | before | now | reused | time | saved |", "|---|---|---|---|---:|---:|---:|"]
+    compared = gate.bases is not None
+    headings = ["", "property", *["before"] * compared, "now", "reused", "time", *["saved"] * compared]
+    sides = ["---:" if name in ("reused", "time", "saved") else "---" for name in headings]
+    lines += ["", f"| {' | '.join(headings)} |", f"|{'|'.join(sides)}|"]
     for one in ordered:
         before = "" if one.before is None else one.before.state.value
-        share = "" if one.now.reused is None else f"{one.now.reused:.0%}"
         saved = "" if one.saved is None else f"{round(one.saved, 1) + 0.0:.1f} s"  # never -0.0
-        cells = [one.change.value, one.question.name, before, said(one), share, f"{one.now.seconds:.1f} s", saved]
+        share = "" if one.now.reused is None else f"{one.now.reused:.0%}"
+        cells = [one.change.value, one.question.name, *[before] * compared, said(one), share]
+        cells += [f"{one.now.seconds:.1f} s", *[saved] * compared]
         lines.append("| " + " | ".join(_escaped(cell) for cell in cells) + " |")
     for one in ordered:
         if one.now.counterexample is not None and one.blocks:
