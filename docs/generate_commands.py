@@ -24,7 +24,10 @@ HEAD = """\
 
 # Command reference
 
-What `--help` says, of all commands. Each of them has `-h` and `--help`."""
+What `--help` says, of all commands. Each of them has `-h` and `--help`.
+
+`-q`, `--quiet` means the same of every command that runs something: what goes to stdout is the answer and stays as it
+is; on stderr there are errors alone, questions that somebody has to answer, and what `ivan cache export` left out."""
 
 LISTS = {"Exit codes:": "exit code", "Environment:": "variable", "Keys:": "table"}
 """Parts of a help text that are tables: their headings, and what their first column holds."""

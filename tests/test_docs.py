@@ -6,6 +6,7 @@ import json
 import re
 import runpy
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,7 +19,12 @@ from ivan import errors
 from ivan.batch.instances import Instance
 from ivan.batch.results import Result
 from ivan.bounds import parallel
+from ivan.cli.explain import topics
 from ivan.cli.main import cli
+from ivan.gate.answers import Answer, Checked, State
+from ivan.gate.questions import Question
+from ivan.gate.report import Gate, json_report
+from ivan.gate.suite import ONLY, Property, Severity, Suite
 from ivan.network import onnx_reader
 from ivan.network.onnx_ops import OPERATORS, values
 from ivan.problem import MOST_CASES
@@ -123,6 +129,21 @@ def test_every_class_of_errors_is_explained_by_the_command_that_its_message_name
     assert all(kind.__name__ in (DOCS / "errors.md").read_text() for kind in own)
 
 
+def test_every_part_about_an_error_or_a_warning_can_be_linked_to_by_its_topic() -> None:
+    assert set(topics()) <= set(anchors(DOCS / "errors.md"))
+
+
+def test_errors_that_users_see_have_their_class_in_one_place() -> None:
+    """A class that is derived from these elsewhere would be explained nowhere."""
+    kinds = {
+        name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.IvanError)
+    }
+    for path in (ROOT / "src" / "ivan").rglob("*.py"):
+        derived = re.findall(r"^class \w+\(([^)]*)\)", path.read_text(), re.MULTILINE)
+        bases = {base.strip().rpartition(".")[2] for line in derived for base in line.split(",")}
+        assert path.name == "errors.py" or not bases & kinds, path
+
+
 READ = sorted({*OPERATORS, "If"})  # If is no operator on tensors: the reader itself goes on in its branch
 
 
@@ -190,6 +211,17 @@ def test_the_fields_of_details_are_listed() -> None:
     instance = Instance(0, "model.onnx", "holds.vnnlib", 60.0, Path("model.onnx"), Path("holds.vnnlib"))
     listed = first_column(part("formats.md", "Lists and results"))
     assert listed == list(Result(instance, "unsat", 1.0).as_json())
+
+
+def test_the_fields_of_a_gate_are_listed() -> None:
+    text = part("formats.md", "The report of a gate")
+    asked = Question(Property("p", ONLY, Path("p.vnnlib"), Severity.MUST_HOLD, 60.0, ()), "p", Path("p.vnnlib"))
+    answer = Answer(State.HOLDS, "unsat", 1.0)
+    suite = Suite(Path("suite.toml"), {ONLY: Path("model.onnx")}, (asked.property,))
+    gate = Gate(suite, suite.models, None, [Checked(asked, answer, answer)], datetime.now(UTC), 1.0)
+    report = json.loads(json_report(gate))
+    (one,) = report["properties"]
+    assert sorted(first_column(text)) == sorted([*report, *report["totals"], *one, *one["now"]])
 
 
 def test_the_arrays_of_a_proof_are_listed_in_their_order() -> None:

@@ -91,6 +91,11 @@ def test_commands_do_what_is_shown(reader: Path, page: str) -> None:
             assert printed == f"{shown}\n", command
 
 
+@pytest.mark.parametrize("name", ["list", "show", "info", "doctor", "prune", "export", "import"])
+def test_the_page_of_the_store_shows_its_commands_at_work(name: str) -> None:
+    assert any(command.startswith(f"ivan cache {name}") for command, _ in steps("docs/store.md"))
+
+
 @pytest.mark.parametrize("page", MEASURED)
 def test_a_counterexample_that_is_shown_is_one(page: str) -> None:
     for command, shown in steps(page):

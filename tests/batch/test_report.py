@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from tests.batch.lists import listing, plain
+from tests.report.schema import faults
 
 from ivan.batch.cactus import COLOURS, FORMATS, _step, drawn, page, plot
 from ivan.batch.instances import InstanceList
@@ -63,7 +64,9 @@ def test_the_report_holds_every_result_and_the_summary(bench: InstanceList, resu
 
 
 def test_junit_passes_unsat_fails_sat_and_skips_what_is_open(bench: InstanceList, results: list[Result]) -> None:
-    (suite,) = ET.fromstring(junit_report(bench, results, began=WHEN))
+    document = junit_report(bench, results, began=WHEN)
+    assert faults(document) == []
+    (suite,) = ET.fromstring(document)
     cases = suite.findall("testcase")
     assert [case.get("classname") for case in cases][:2] == ["bench.nets/a_b", "bench.b&b"]
     assert [case[0].tag if len(case) else "" for case in cases] == ["", "failure", "skipped", "skipped", "error"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -15,9 +16,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from tests.batch.lists import listing, plain, verdicts
-from tests.cli.process import IVAN, run, run_on_terminal
+from tests.cli.process import IVAN, integrity, run, run_on_terminal
 from tests.cli.shell import Shell
 from tests.questions import HARD, nudged, small
+from tests.report.schema import faults
 from tests.test_imports import command, loaded
 
 from ivan.batch.results import Result
@@ -25,6 +27,8 @@ from ivan.batch.run import Running
 from ivan.cli.batch_progress import LiveTable
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and pseudo-terminals are those of POSIX")
+
+COMPETITION = Path(__file__).parents[2].parent / "shared" / "data" / "vnncomp" / "rl_benchmarks"
 
 ROWS = ("model.onnx,holds.vnnlib,60", "model.onnx,fails.vnnlib,60", "nosuch.onnx,holds.vnnlib,60")
 
@@ -82,6 +86,7 @@ def test_a_batch_writes_rows_and_reports_and_ends_with_zero(ivan: Shell, bench: 
     counterexample = report["instances"][1]["counterexample"]
     single = ivan.verify("model.onnx", "fails.vnnlib", "--no-store")
     assert Path(counterexample).read_text().count("(X_") == single.out.count("(X_")
+    assert faults((bench / "j.xml").read_text()) == []
     suite = ET.parse(bench / "j.xml").getroot()[0]
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("3", "1", "1")
     assert ET.parse(bench / "p.svg").getroot().tag.endswith("svg")
@@ -97,6 +102,36 @@ def test_a_second_batch_on_updated_models_starts_from_the_stored_proofs(ivan: Sh
     assert (entry["verdict"], entry["base_name"], entry["exact"]) == ("unsat", "model.onnx", False)
     assert 0 < entry["reused_leaves"] <= entry["base_leaves"]
     assert f"{entry['reused_leaves']} of {entry['base_leaves']} leaves reused" in done.err
+
+
+def test_a_resumed_batch_mixes_neither_versions_of_a_model_nor_timeouts(ivan: Shell, bench: Path) -> None:
+    (bench / "other.onnx").write_bytes(small())
+    rows = ["model.onnx,holds.vnnlib,60", "other.onnx,fails.vnnlib,60", "late.onnx,fails.vnnlib,60"]
+    (bench / "list.csv").write_text("\n".join(rows))
+    assert ivan("batch", "list.csv", "--no-store").code == 0
+    before = (bench / "results.csv").read_text().splitlines(keepends=True)
+
+    (bench / "list.csv").write_text("\n".join([*rows, "other.onnx,holds.vnnlib,60"]))
+    again = ivan("batch", "list.csv", "--no-store", "--resume", "--timeout-factor", 2)
+    assert again.err.splitlines()[0] == "2 of 4 instances done already"
+    assert "warning: 1 result is asked for again: 1 had another timeout; what they were is in " in again.err
+    assert (bench / "results.csv").read_text().startswith("".join(before[:2]))  # decided, also within twice the time
+
+    (bench / "other.onnx").write_bytes(nudged(small(), 1e-3))
+    (bench / "late.onnx").write_bytes(small())
+    again = ivan("batch", "list.csv", "--no-store", "--resume", "--timeout-factor", 2, "--json", "r.json")
+    assert again.err.splitlines()[0] == "1 of 4 instances done already"
+    assert "3 results are asked for again: 3 had another model;" in again.err
+    assert [row["verdict"] for row in json.loads((bench / "r.json").read_text())["instances"]] == [
+        "unsat", "sat", "sat", "unsat"
+    ]  # fmt: skip
+    replaced = (bench / "results.csv.d" / "replaced.csv").read_text().splitlines(keepends=True)
+    assert (len(replaced), replaced[0]) == (4, before[2])
+    assert before[1] in replaced
+
+    last = ivan("batch", "list.csv", "--no-store", "--resume", "--timeout-factor", 2)
+    assert "4 of 4 instances done already" in last.err
+    assert "asked for again" not in last.err
 
 
 def test_quiet_says_nothing_but_the_summary(ivan: Shell, bench: Path) -> None:
@@ -211,6 +246,30 @@ def test_a_batch_that_was_killed_resumes_to_the_results_of_one_that_was_not(benc
     assert verdicts(out) == ["unsat", "sat", "error"] * 3
     assert set(before.splitlines()) <= set(out.read_text().splitlines())
     assert f"{before.count(chr(10))} of 9 instances done already" in resumed.err
+
+
+@linux
+@pytest.mark.skipif(not COMPETITION.is_dir(), reason="no copy of VNN-COMP's instances lies beside the project")
+def test_instances_of_the_competition_survive_a_kill_half_way(here: Path) -> None:
+    """One proof store, two jobs; every answer is the one that is known."""
+    with (COMPETITION.parent / "expected.csv").open() as file:
+        known = [row for row in csv.DictReader(file) if "cartpole" in row["onnx"]][:20]
+    assert {row["expected"] for row in known} == {"sat", "unsat"}
+    rows = (f"{COMPETITION / row['onnx']},{COMPETITION / row['vnnlib']},{row['timeout']}\n" for row in known)
+    (here / "list.csv").write_text("".join(rows))
+    out = here / "results.csv"
+    arguments = ("batch", "list.csv", "--jobs", 2, "--store", "proofs.sqlite")
+    killed = run(*arguments, when=rows_there(out, len(known) // 2), number=signal.SIGKILL)
+    assert killed.code == -signal.SIGKILL
+    before = out.read_text().splitlines()
+    assert len(known) // 2 <= len(before) < len(known)
+    resumed = run(*arguments, "--resume")
+    assert resumed.code == 0
+    assert f"{len(before)} of {len(known)} instances done already" in resumed.err
+    assert "asked for again" not in resumed.err
+    assert set(before) <= set(out.read_text().splitlines())
+    assert verdicts(out) == [row["expected"] for row in known]
+    assert integrity(here / "proofs.sqlite") == "ok"
 
 
 @linux

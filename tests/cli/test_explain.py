@@ -30,7 +30,9 @@ def test_without_a_topic_all_are_listed_and_each_is_explained(ivan: Shell) -> No
     page = (ROOT / "docs" / "errors.md").read_text()
     assert len(listed) == page.count("\n### ")
     for topic in listed:
-        assert ivan("explain", topic).out.count("\n") > 2
+        out = ivan("explain", topic).out
+        assert out.count("\n") > 4
+        assert out.endswith(f"\n\n(docs/errors.md#{topic})\n")
 
 
 def test_what_is_printed_is_for_a_terminal_and_ends_with_its_part(ivan: Shell) -> None:
@@ -61,7 +63,7 @@ def test_a_wheel_has_the_page_where_it_is_looked_for(
     page = tmp_path / "errors.md"
     page.write_text("# Page\n\n## Errors\n\n### Input error\n\nAs in the package.\n")
     monkeypatch.setattr(explain, "PLACES", (page, tmp_path / "docs"))
-    assert ivan("explain", "input-error").out == "Input error\n\nAs in the package.\n"
+    assert ivan("explain", "input-error").out == "Input error\n\nAs in the package.\n\n(docs/errors.md#input-error)\n"
 
 
 def test_without_the_page_the_installation_is_broken(

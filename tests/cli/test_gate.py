@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from tests.cli.process import run_on_terminal
 from tests.cli.shell import Shell
 from tests.questions import small, updated
+from tests.report.schema import faults
 
 from ivan.gate.kinds import Equivalence, OutputRange, Robustness
 from ivan.gate.suite import read_suite
@@ -49,10 +52,13 @@ def suite(here: Path) -> Path:
 
 
 def test_the_base_version_alone_keeps_what_is_demanded(ivan: Shell, suite: Path) -> None:
-    done = ivan("gate", "suite.toml", "--json", "r.json")
+    done = ivan("gate", "suite.toml", *REPORTS)
     assert done.code == 0, done.err
     report = json.loads((suite / "r.json").read_text())
     assert report["bases"] is None
+    assert done.out.split("\n")[0].split() == ["property", "now", "reused", "time"]  # no columns of what is not there
+    assert "\n|  | property | now | reused | time |\n|---|---|---|---:|---:|\n" in (suite / "m.md").read_text()
+    assert faults((suite / "j.xml").read_text()) == []
     assert {entry["name"]: entry["change"] for entry in report["properties"]} == {
         "holds": "holds",
         "fails": "violated",
@@ -60,7 +66,9 @@ def test_the_base_version_alone_keeps_what_is_demanded(ivan: Shell, suite: Path)
         "around [1]": "holds",
         "limited": "holds",
     }
-    assert "5 properties: 1 violated, 4 holds; nothing stands in the way" in done.out
+    assert done.out.endswith("5 properties: 1 violated, 4 holds; nothing stands in the way\n")  # nothing of savings
+    assert all(entry["saved_seconds"] is None for entry in report["properties"])
+    assert report["totals"]["saved_seconds"] is None
 
 
 def test_a_new_version_starts_from_the_base_versions_proofs_and_is_compared(ivan: Shell, suite: Path) -> None:
@@ -71,10 +79,28 @@ def test_a_new_version_starts_from_the_base_versions_proofs_and_is_compared(ivan
     assert entries["holds"]["change"] == "still holding"
     assert entries["holds"]["now"]["base_leaves"] > 0
     assert entries["fails"]["change"] == "still violated"
-    assert report["totals"]["seconds_before"] > 0
-    assert "`model.onnx` → `same.onnx`" in (suite / "m.md").read_text()
+    totals = report["totals"]
+    assert totals["seconds_before"] > 0
+    assert 0 < totals["reused"] <= 1
+    assert totals["saved_seconds"] == pytest.approx(totals["seconds_before"] - totals["seconds"])
+    assert totals["saved_seconds"] == pytest.approx(sum(entry["saved_seconds"] for entry in entries.values()))
+    for entry in entries.values():
+        took = entry["before"]["solve_seconds"], entry["now"]["solve_seconds"]
+        assert entry["saved_seconds"] == took[0] - took[1]
+    assert (
+        entries["holds"]["reused"] == entries["holds"]["now"]["reused_leaves"] / entries["holds"]["now"]["base_leaves"]
+    )
+    summary = (suite / "m.md").read_text()
+    assert "`model.onnx` → `same.onnx`" in summary
+    assert "| reused | time | saved |" in summary
+    said = re.search(r"\d+% of the old proofs reused, \d+\.\d s (saved|lost): ", summary)
+    assert said is not None
+    assert said[0] in done.out
+    assert faults((suite / "j.xml").read_text()) == []
     (cases,) = ET.parse(suite / "j.xml").getroot()
     assert (cases.get("tests"), cases.get("failures"), cases.get("skipped")) == ("5", "0", "1")
+    properties = {one.get("name"): one.get("value", "") for one in cases.iter("property")}
+    assert properties["reuse"] in done.out
 
 
 def test_a_version_that_breaks_a_property_is_stopped_and_the_break_comes_first(ivan: Shell, suite: Path) -> None:
@@ -88,6 +114,7 @@ def test_a_version_that_breaks_a_property_is_stopped_and_the_break_comes_first(i
     assert done.out.lstrip().splitlines()[1].startswith("newly violated")
     assert "newly violated" in (suite / "m.md").read_text().splitlines()[0]
     assert "<details>" in (suite / "m.md").read_text()
+    assert faults((suite / "j.xml").read_text()) == []
     (cases,) = ET.parse(suite / "j.xml").getroot()
     assert int(cases.get("failures", "0")) >= 1
 
@@ -107,6 +134,21 @@ def test_a_counterexample_that_is_back_stops_the_version_whatever_the_severity(i
     done = ivan("gate", "fixed.toml", "--no-store")
     assert done.code == 1
     assert "the counterexample old.txt is back" in done.out
+
+
+def test_a_terminal_of_80_columns_shows_all_of_the_table(ivan: Shell, suite: Path) -> None:
+    """The names fold, and a sentence; no number is cut."""
+    (suite / "odd.toml").write_text(SUITE + '[[property]]\nname = "a name of many words"\nquery = "no.vnnlib"\n')
+    done = run_on_terminal("gate", "odd.toml", "--model", "worse.onnx", "--store", "p.sqlite", "--quiet")
+    assert done.code == 1
+    shown = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in done.out.splitlines()]
+    table = shown[: shown.index("")]
+    assert max(map(len, table)) <= 80
+    assert table[0].split() == ["property", "before", "now", "reused", "time", "saved"]
+    assert table[1].startswith("newly violated")
+    words = set(" ".join(table).split())
+    assert {"many", "words", "unusable:", "no.vnnlib:", "such", "file"} <= words
+    assert re.search(r"\d s +-?\d\.\d\d s$", table[1])
 
 
 def test_what_is_undecided_stops_a_version_only_where_the_property_must_hold(ivan: Shell, suite: Path) -> None:

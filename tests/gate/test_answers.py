@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -105,6 +106,41 @@ def test_what_changed_comes_first_and_of_what_is_alike_what_stands_in_the_way() 
         Change.STILL_HOLDING,
     ]
     assert [bool(one.blocks) for one in ordered[3:5]] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "saved"),
+    [
+        (State.HOLDS, State.HOLDS, 2.0),
+        (State.HOLDS, State.VIOLATED, 2.0),
+        (State.UNDECIDED, State.HOLDS, 2.0),
+        (State.HOLDS, State.UNDECIDED, None),  # giving up sooner saves nothing
+        (State.HOLDS, State.UNUSABLE, None),
+        (None, State.HOLDS, None),
+    ],
+)
+def test_time_is_saved_where_this_version_is_decided_and_another_is_known(
+    before: State | None, now: State, saved: float | None
+) -> None:
+    assert checked(now, before).saved == saved
+
+
+def test_no_time_is_saved_on_the_same_file_or_where_no_time_is_known() -> None:
+    one = checked(State.HOLDS, State.HOLDS)
+    assert replace(one, before=one.now).saved is None
+    assert one.before is not None
+    assert replace(one, before=replace(one.before, solve_seconds=None)).saved is None
+    assert replace(one, now=replace(one.now, solve_seconds=None)).saved is None
+
+
+def test_totals_add_up_what_was_saved_and_say_of_how_many() -> None:
+    some = [
+        checked(State.HOLDS, State.HOLDS),
+        checked(State.HOLDS, State.VIOLATED),
+        checked(State.UNDECIDED, State.HOLDS),
+    ]
+    assert (Totals.of(some).saved_seconds, Totals.of(some).compared) == (4.0, 2)
+    assert (Totals.of(some[2:]).saved_seconds, Totals.of(some[2:]).compared) == (None, 0)
 
 
 def test_totals_say_what_both_versions_took_only_where_it_is_known_of_all() -> None:

@@ -6,8 +6,10 @@ import re
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.report.schema import faults
 
 from ivan.report.junit import Case, junit
 
@@ -26,6 +28,7 @@ cases = st.builds(
 )
 
 
+@settings(deadline=None, derandomize=True)
 @given(texts, st.lists(cases, max_size=3))
 def test_any_text_makes_a_document_that_is_well_formed_and_counts_its_cases(name: str, made: list[Case]) -> None:
     document = junit(name, made, when=WHEN, properties={"a": name})
@@ -35,6 +38,7 @@ def test_any_text_makes_a_document_that_is_well_formed_and_counts_its_cases(name
     assert kinds == [case.kind for case in made]
     counts = {kind: kinds.count(kind) for kind in ("failure", "error", "skipped")}
     assert suite.get("tests") == str(len(made))
+    assert faults(junit(f"a suite has a name: {name}", made, when=WHEN, properties={"a": name})) == []
     assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == tuple(map(str, counts.values()))
 
 
@@ -49,9 +53,39 @@ def test_what_was_put_in_is_read_back() -> None:
     assert [p.attrib for p in suite.iter("property")] == [{"name": "list", "value": "a&b"}]
 
 
+MADE = [Case("g", str(k), 1e5, kind, kind, "why") for k, kind in enumerate(("passed", "failure", "error", "skipped"))]
+
+
+@pytest.mark.parametrize(
+    ("what", "becomes"),
+    [
+        ('tests="4"', ""),
+        ('tests="4"', 'tests="some"'),
+        ('errors="1"', 'errors="-1"'),
+        ('hostname="', 'host="'),
+        (' time="100000.000"', ""),
+        ('time="100000.000"', 'time="100000.0001"'),
+        ('time="100000.000"', 'time="1e5"'),
+        ('classname="g" ', ""),
+        ("2026-01-02T03:04:05", "2026-01-02T03:04:05+00:00"),
+        ("<properties />", ""),
+        ("<properties />", '<properties><property name="a" /></properties>'),
+        ("<system-out />", ""),
+        ("<failure ", "<failed "),
+        ('type="error" ', ""),
+        ("testsuites>", "tests>"),
+    ],
+)
+def test_the_schema_refuses_what_readers_would_not_understand(what: str, becomes: str) -> None:
+    document = junit("bench", MADE, when=WHEN, properties={})
+    assert faults(document) == []
+    assert what in document
+    with_fault = document.replace(what, becomes)
+    assert faults(with_fault)
+
+
 def test_a_suite_has_the_parts_that_the_schemas_ask_for_in_their_order() -> None:
-    made = [Case("g", str(k), 1e5, kind, kind) for k, kind in enumerate(("passed", "failure", "error", "skipped"))]
-    root = ET.fromstring(junit("bench", made, when=WHEN, properties={}))
+    root = ET.fromstring(junit("bench", MADE, when=WHEN, properties={}))
     (suite,) = root
     assert (root.tag, suite.tag) == ("testsuites", "testsuite")
     assert [child.tag for child in suite] == ["properties", *["testcase"] * 4, "system-out", "system-err"]

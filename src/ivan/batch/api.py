@@ -42,7 +42,8 @@ def verify_batch(
         store: path or URL of the proof store that they share; None for the user's own, False for none at all.
         fresh: ignore what is stored, save what is found.
         out: where rows of results are written as they come, so that a batch can be resumed.
-        resume: go on from the rows that are there.
+        resume: go on from the rows that are there; where a model, a property or a timeout has changed since, and could
+            change the row, the instance is verified again.
         options: all other knobs.
         listener: told what happens.
 

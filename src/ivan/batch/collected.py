@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 from ivan.batch.results import Result
 
@@ -12,10 +14,14 @@ class CollectedResults:
 
     Attributes:
         kept: results that were there already: none.
+        outdated: likewise.
+        replaced: nowhere.
     """
 
     def __init__(self) -> None:
         self.kept: dict[int, Result] = {}
+        self.outdated: dict[int, str] = {}
+        self.replaced = Path(os.devnull)
         self._done: dict[int, Result] = {}
 
     def add(self, result: Result, counterexample: str | None = None) -> Result:

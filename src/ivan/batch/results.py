@@ -3,12 +3,14 @@
     results.csv                         benchmark,onnx,vnnlib,prepare_time,verdict,seconds: the rows of VNN-COMP
     results.csv.d/details.jsonl         the same and more, a line of JSON each
     results.csv.d/NAME.counterexample   for every `sat`
+    results.csv.d/replaced.csv          rows that were no answer any more when the batch was resumed
 
 A row is appended, flushed and synced as soon as its answer is there, its counterexample and its details before it:
 whatever ends the batch, a whole row is a result, and what is behind the last whole row never happened. What becomes
-known later, when the proof is saved, is one more line of details. The rows are all that
-counts when a batch is resumed; who deletes one has its instance run again. Details are found by what they have in
-common with a row, and may be missing. When the last instance is done, the rows are put into the list's order.
+known later, when the proof is saved, is one more line of details. The rows are what counts when a batch is resumed; who
+deletes one has its instance run again. Details are found by what they have in common with a row, and may be missing;
+where they are there they tell which rows are of another model, property or timeout than the list at hand (outdated.py),
+and these instances run again, too. When the last instance is done, the rows are put into the list's order.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from ivan.batch.instances import Instance, InstanceList
+from ivan.batch.outdated import Fingerprints, changed
 from ivan.errors import InputError
 from ivan.vnncomp import networks
 
@@ -57,6 +60,8 @@ class Result:
         run: the number that the run has in the store.
         network_digest: names the network.
         property_digest: names the property.
+        model_file_digest: SHA-256 of the model's file, decompressed; of several, with commas between them.
+        query_file_digest: SHA-256 of the property's file as it is.
         warnings: what was wrong and did not stop it.
     """
 
@@ -78,6 +83,8 @@ class Result:
     run: int | None = None
     network_digest: str | None = None
     property_digest: str | None = None
+    model_file_digest: str | None = None
+    query_file_digest: str | None = None
     warnings: tuple[str, ...] = ()
 
     @property
@@ -103,6 +110,14 @@ class Results(Protocol):
     def kept(self) -> Mapping[int, Result]:
         """Results that were there already, by the number of their instance."""
 
+    @property
+    def outdated(self) -> Mapping[int, str]:
+        """What has changed since others were found that were there, too; they are found anew."""
+
+    @property
+    def replaced(self) -> Path:
+        """The file that keeps the rows of these."""
+
     def add(self, result: Result, counterexample: str | None = None) -> Result:
         """Takes a result; gives it with the file that holds its counterexample, if there is one."""
 
@@ -123,6 +138,8 @@ class ResultsFile:
 
     Attributes:
         kept: results that were there already, by the number of their instance.
+        outdated: of results that were there, but are no answer to what is asked now: what has changed since.
+        replaced: the file that keeps their rows.
 
     Raises:
         InputError: it cannot be written, another batch is writing it, or its rows are not of this list.
@@ -132,6 +149,8 @@ class ResultsFile:
         self.path, self.folder = path, path.with_name(path.name + ".d")
         self._listing = listing
         self._names = _names(listing.instances)
+        self.outdated: dict[int, str] = {}
+        self.replaced = self.folder / "replaced.csv"
         if path.exists() and not resume:
             raise InputError(
                 f"{path}: exists already", hint="--resume goes on from it; --out FILE writes somewhere else"
@@ -218,7 +237,8 @@ class ResultsFile:
         for instance in self._listing.instances:
             waiting[instance.onnx, instance.vnnlib].append(instance)
         details = _read_details(self.folder / "details.jsonl")
-        kept = {}
+        files = Fingerprints()
+        kept, replaced = {}, []
         for place, benchmark, onnx, vnnlib, verdict, seconds in _read_rows(self.path):
             same = waiting[onnx, vnnlib] if benchmark == self._listing.benchmark else None
             if not same:
@@ -227,15 +247,20 @@ class ResultsFile:
                     hint="these results are of another list: choose another --out",
                 )
             instance = same.popleft()
-            file = self._counterexample(instance)
-            found = details[_key(onnx, vnnlib, verdict, seconds)]
-            kept[instance.number] = Result(
-                instance,
-                verdict,
-                seconds,
-                counterexample=str(file) if verdict == "sat" and file.exists() else None,
-                **(found.popleft() if found else {}),
-            )
+            known = details[_key(onnx, vnnlib, verdict, seconds)]
+            timeout, facts = known.popleft() if known else (None, {})
+            result = Result(instance, verdict, seconds, **facts)
+            why = changed(instance, verdict, seconds, timeout, facts, files.of(instance) if facts else {})
+            if why is None:
+                file = self._counterexample(instance)
+                there = verdict == "sat" and file.exists()
+                kept[instance.number] = replace(result, counterexample=str(file) if there else None)
+            else:
+                self.outdated[instance.number] = why
+                replaced.append(self._row(result))
+        if replaced:
+            with self.replaced.open("ab") as stream:
+                stream.writelines(replaced)
         return kept
 
 
@@ -264,9 +289,9 @@ def _key(onnx: str, vnnlib: str, verdict: str, seconds: float) -> Key:
     return onnx, vnnlib, verdict, f"{seconds:.3f}"
 
 
-def _read_details(path: Path) -> dict[Key, deque[dict[str, Any]]]:
-    """What is known beyond the rows; a line that cannot be read is as good as missing."""
-    found: dict[Key, deque[dict[str, Any]]] = defaultdict(deque)
+def _read_details(path: Path) -> dict[Key, deque[tuple[float, dict[str, Any]]]]:
+    """Timeouts, and what is known beyond the rows; a line that cannot be read is as good as missing."""
+    found: dict[Key, deque[tuple[float, dict[str, Any]]]] = defaultdict(deque)
     if path.exists():
         for line in path.read_bytes().split(b"\n"):
             with contextlib.suppress(ValueError, KeyError, TypeError):
@@ -275,7 +300,7 @@ def _read_details(path: Path) -> dict[Key, deque[dict[str, Any]]]:
                 key = _key(read["onnx"], read["vnnlib"], read["verdict"], read["seconds"])
                 if read.get("amended") and found[key]:
                     found[key].pop()
-                found[key].append({**facts, "warnings": tuple(facts["warnings"])})
+                found[key].append((float(read["timeout"]), {**facts, "warnings": tuple(facts["warnings"])}))
     return found
 
 

@@ -22,6 +22,8 @@ from os import PathLike, fspath
 from typing import Any
 
 from ivan.batch.instances import Instance, InstanceList
+from ivan.batch.outdated import Fingerprints
+from ivan.batch.outdated import told as told_again
 from ivan.batch.results import FACTS, Result, Results
 from ivan.batch.workers import Event, Events, Worker, default_command
 from ivan.errors import InputError
@@ -121,6 +123,8 @@ def verify_batch(
     }
     told = listener or BatchListener()
     told.began(listing, list(results.kept.values()), jobs)
+    if results.outdated:
+        told.warned(told_again(results.outdated, results.replaced), None)
     _Batch(listing, results, task, told, default_command() if command is None else command).run(jobs)
     return results.finish()
 
@@ -140,6 +144,7 @@ class _Batch:
         self._waiting = deque(i for i in listing.instances if i.number not in results.kept)
         self._workers: dict[Worker, Running | None] = {}
         self._events: Events = queue.SimpleQueue()
+        self._files = Fingerprints()
         self._warned: set[str] = set()
 
     @property
@@ -187,7 +192,7 @@ class _Batch:
             if running is not None:
                 self._finish(running, event.at, facts)
             elif not worker.started and self._waiting:  # costs an instance, so that this comes to an end
-                self._finish(Running(self._waiting.popleft(), event.at), event.at, facts)
+                self._finish(self._noted(self._waiting.popleft(), event.at), event.at, facts)
         elif event.name == "ended" and running is not None:
             self._workers[worker] = None
             self._finish(running, event.at, facts)
@@ -223,8 +228,12 @@ class _Batch:
         model = instance.model
         named = {name: str(file) for name, file in model.items()} if isinstance(model, Mapping) else str(model)
         files = {"model": named, "query": str(instance.query)}
-        self._workers[worker] = Running(instance, time.monotonic())
+        self._workers[worker] = replace(self._noted(instance, 0.0), began=time.monotonic())
         worker.send({**self._task, **files, "timeout": instance.timeout, "number": instance.number})
+
+    def _noted(self, instance: Instance, at: float) -> Running:
+        """With the digests of its files, taken before they are read: what changes meanwhile is noticed on a resume."""
+        return Running(instance, at, facts={**self._files.of(instance)})
 
     def _end_late(self) -> None:
         now = time.monotonic()

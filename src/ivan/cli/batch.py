@@ -11,6 +11,7 @@ import click
 
 from ivan.cli.output import check_target, print_answer, write_file
 from ivan.cli.parameters import FILE, FILE_OR_DASH, finite, knob_option
+from ivan.cli.quiet import hush
 from ivan.options import knob
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Write a row here as soon as an instance is done, and counterexamples to the folder of that name with .d.",
 )
-@click.option("--resume", is_flag=True, help="Go on from the rows that are there.")
+@click.option("--resume", is_flag=True, help="Go on from the rows that are there; ask again what has changed.")
 @click.option(
     "--jobs",
     type=click.IntRange(1, 256),
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
 )
 @knob_option("seed", int, metavar="N")
 @knob_option("compact", float, metavar="SHARE")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but the summary and errors.")
+@click.option("-q", "--quiet", is_flag=True, callback=hush, help="Say nothing but the summary and errors.")
 @click.option("-v", "--verbose", is_flag=True, help="On a terminal, too, a line for every instance that is done.")
 @click.pass_context
 def batch(
@@ -101,9 +102,9 @@ def batch(
     """Verify all instances of a list, as VNN-COMP writes it: onnx,vnnlib,timeout in every row.
 
     Paths start from the list's folder; a file that is not there may be there with .gz. A query about several networks
-    has "[('f', 'f.onnx'), ('g', 'g.onnx')]" for its model. An instance that cannot be
-    verified is an `error` in its row and stops nothing. Whatever ends the batch, --resume goes on from the last row.
-    A summary goes to stdout, everything else to stderr.
+    has "[('f', 'f.onnx'), ('g', 'g.onnx')]" for its model. An instance that cannot be verified is an `error` in its row
+    and stops nothing. Whatever ends the batch, --resume goes on from the last row; rows of another model, property or
+    timeout than the list has by then are asked again. A summary goes to stdout, everything else to stderr.
 
     Rows of the results: benchmark, onnx, vnnlib, prepare_time, verdict, seconds.
 

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 import click
 
 from ivan.cli.cache_files import export_runs, import_runs
-from ivan.cli.cache_options import instant, json_option, opened, quiet_option, store_option, warn
+from ivan.cli.cache_options import instant, json_option, opened, store_option
 from ivan.cli.cache_prune import prune
 from ivan.cli.findings import line, report_of, summed_up
 from ivan.cli.lineage import drawn
 from ivan.cli.output import agreed
 from ivan.cli.parameters import FILE
 from ivan.cli.question import models_and_query, network_option
+from ivan.cli.quiet import quiet_option, say, warn
 from ivan.cli.tables import duration, local, plural, show, size, table
 from ivan.store import DamagedRun
 
@@ -50,6 +51,7 @@ def cache() -> None:
 @cache.command()
 @store_option
 @json_option
+@quiet_option
 def info(location: str | None, as_json: bool) -> None:
     """Show how much is stored, and since when.
 
@@ -84,6 +86,7 @@ def info(location: str | None, as_json: bool) -> None:
 @json_option
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Show at most this many runs.")
 @click.option("--all", "everything", is_flag=True, help="Show every run.")
+@quiet_option
 def list_runs(location: str | None, as_json: bool, limit: int, everything: bool) -> None:
     """List the stored runs, the newest first.
 
@@ -100,7 +103,7 @@ def list_runs(location: str | None, as_json: bool, limit: int, everything: bool)
         click.echo(json.dumps([_listed(summary) for summary in summaries], indent=2, default=instant))
         return
     if not summaries:
-        click.echo("nothing is stored yet", err=True)
+        say("nothing is stored yet")
         return
     rows = table("run", "age", "verdict", "time", "leaves", "proof", "from", "property", "network")
     for column in (0, 1, 3, 4, 5, 6):
@@ -126,15 +129,16 @@ def list_runs(location: str | None, as_json: bool, limit: int, everything: bool)
         )
     show(rows)
     if total > len(summaries):
-        click.echo(f"{len(summaries)} of {total} runs; --all shows every one", err=True)
+        say(f"{len(summaries)} of {total} runs; --all shows every one")
     if damaged:
-        click.echo(f"{plural(damaged, 'damaged run')}; `ivan cache doctor` says what is wrong", err=True)
+        say(f"{plural(damaged, 'damaged run')}; `ivan cache doctor` says what is wrong")
 
 
 @cache.command("show", short_help="Show a run, and what it grew from.")
 @click.argument("run", type=click.IntRange(min=1), required=False)
 @store_option
 @json_option
+@quiet_option
 def show_run(run: int | None, location: str | None, as_json: bool) -> None:
     """Show one run, by default the newest, and the lineage of its property: which proof grew from which.
 
@@ -149,7 +153,7 @@ def show_run(run: int | None, location: str | None, as_json: bool) -> None:
         if run is None:
             newest = store.runs(limit=1)
             if not newest:
-                click.echo("nothing is stored yet", err=True)
+                say("nothing is stored yet")
                 return
             run = newest[0].id if isinstance(newest[0], DamagedRun) else newest[0].run.id
         family = store.lineage(run)
@@ -173,6 +177,7 @@ def show_run(run: int | None, location: str | None, as_json: bool) -> None:
 @network_option
 @store_option
 @click.option("--timeout", type=click.FloatRange(min=0.0), metavar="SECONDS", help="Stop after so long.")
+@quiet_option
 def compact_proof(
     files: tuple[str, ...], networks: tuple[str, ...], location: str | None, timeout: float | None
 ) -> int:
@@ -193,13 +198,13 @@ def compact_proof(
 
     deadline = Deadline.after(timeout)
     with opened(location) as store, Watch(math.inf, deadline, lambda: None) as watch:
-        done = compact_stored(store, models, query, deadline, lambda line, _: warn(line))
+        done = compact_stored(store, models, query, deadline, warn)
     click.echo(
         f"run {done.run}: {done.leaves[0]:,} leaves became {done.leaves[1]:,}, and a replay computes the bounds of "
         f"{plural(done.cost[1], 'node')} instead of {done.cost[0]:,}"
     )
     if not done.finished:
-        click.echo("not finished: the same command goes on from here", err=True)
+        say("not finished: the same command goes on from here")
     return 130 if watch.interrupted else 0
 
 
@@ -208,6 +213,7 @@ def compact_proof(
 @json_option
 @click.option("--repair", is_flag=True, help="Delete the damaged runs.")
 @click.option("--yes", is_flag=True, help="Do not ask; with --repair.")
+@quiet_option
 @click.pass_context
 def doctor(context: click.Context, location: str | None, as_json: bool, repair: bool, yes: bool) -> None:
     """Examine everything that is stored, and name what is damaged, a line for each.
@@ -247,12 +253,13 @@ def doctor(context: click.Context, location: str | None, as_json: bool, repair: 
         for finding in before.findings:
             click.echo(line(finding))
         for sentence in summed_up(before, report):
-            click.echo(sentence, err=True)
+            say(sentence)
     context.exit(1 if report.findings else 0)
 
 
 @cache.command()
 @store_option
+@quiet_option
 def path(location: str | None) -> None:
     """Print where the proof store is, whether it exists or not.
 
@@ -270,7 +277,7 @@ def path(location: str | None) -> None:
 @store_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @quiet_option
-def clear(location: str | None, yes: bool, quiet: bool) -> None:
+def clear(location: str | None, yes: bool) -> None:
     """Delete every stored run, proof and counterexample.
 
     It asks first, unless --yes is given.
@@ -284,11 +291,10 @@ def clear(location: str | None, yes: bool, quiet: bool) -> None:
         facts = store.info()
         question = f"Delete {plural(facts.runs, 'run')} ({size(facts.bytes)}) from {facts.location}?"
         if not yes and not agreed(question):
-            click.echo("nothing was deleted", err=True)
+            say("nothing was deleted")
             return
         count = store.clear()
-        if not quiet:
-            click.echo(f"deleted {plural(count, 'run')} from {facts.location}", err=True)
+        say(f"deleted {plural(count, 'run')} from {facts.location}")
 
 
 def _facts(summary: RunSummary) -> Table:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import click
 
-from ivan.cli.cache_options import json_option, opened, quiet_option, store_option, warn
+from ivan.cli.cache_options import json_option, opened, store_option
 from ivan.cli.findings import line
 from ivan.cli.output import agreed, check_target
 from ivan.cli.parameters import FILE
+from ivan.cli.quiet import quiet_option, say
+from ivan.cli.style import styled
 from ivan.cli.tables import listed, plural, size
 
 
@@ -28,9 +30,7 @@ from ivan.cli.tables import listed, plural, size
 @click.option("--yes", is_flag=True, help="Replace an existing file without asking.")
 @quiet_option
 @json_option
-def export_runs(
-    file: str, numbers: tuple[int, ...], location: str | None, yes: bool, quiet: bool, as_json: bool
-) -> None:
+def export_runs(file: str, numbers: tuple[int, ...], location: str | None, yes: bool, as_json: bool) -> None:
     """Write stored runs to FILE, with the networks and properties that they are about; by default all runs.
 
     FILE is complete by itself, and a proof store like any other: `ivan cache import` takes it over into another store,
@@ -50,7 +50,7 @@ def export_runs(
     path = Path(file)
     check_target(path)
     if path.exists() and not yes and not agreed(f"Replace {path}?"):
-        click.echo("nothing was written", err=True)
+        say("nothing was written")
         return
     with opened(location) as store:
         done = export_file(store, path, numbers or None)
@@ -58,13 +58,14 @@ def export_runs(
     missing = left_out(done)
     count = path.stat().st_size
     for finding in missing:
-        warn(f"left out: {line(finding)}")
+        # said in any case: a file that lacks something is no success that goes without saying
+        click.echo(f"{styled('warning:', fg='yellow')} left out: {line(finding)}", err=True)
     if as_json:
         facts = {"location": place, "file": str(path), "bytes": count}
         counts = {"runs": done.runs, "networks": done.networks, "properties": done.properties}
         click.echo(json.dumps({**facts, **counts, "left_out": len(missing)}, indent=2))
-    elif not quiet:
-        click.echo(f"wrote {plural(done.runs, 'run')} to {path} ({size(count)})", err=True)
+    else:
+        say(f"wrote {plural(done.runs, 'run')} to {path} ({size(count)})")
 
 
 @click.command("import", short_help="Take over the runs of a file.")
@@ -72,7 +73,7 @@ def export_runs(
 @store_option
 @quiet_option
 @json_option
-def import_runs(file: str, location: str | None, quiet: bool, as_json: bool) -> None:
+def import_runs(file: str, location: str | None, as_json: bool) -> None:
     """Take over the runs of FILE, which `ivan cache export` wrote, or of another store's file.
 
     Everything in it is examined first, as `ivan cache doctor` does. If anything is damaged, or of a newer version,
@@ -95,11 +96,11 @@ def import_runs(file: str, location: str | None, quiet: bool, as_json: bool) -> 
     if as_json:
         counts = {"runs": done.runs, "known": done.known, "networks": done.networks, "properties": done.properties}
         click.echo(json.dumps({"location": place, "file": file, **counts}, indent=2))
-    elif not quiet:
+    else:
         parts = [
             plural(done.runs, "run"),
             plural(done.networks, "network"),
             plural(done.properties, "property", "properties"),
         ]
         known = f"; {plural(done.known, 'run')} of it {'was' if done.known == 1 else 'were'} there already"
-        click.echo(f"added {listed(parts)} to {place}{known if done.known else ''}", err=True)
+        say(f"added {listed(parts)} to {place}{known if done.known else ''}")

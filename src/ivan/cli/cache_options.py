@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ivan.cli.parameters import FILE
+from ivan.cli.quiet import warn
 
 if TYPE_CHECKING:
     from ivan.store import ProofStore
@@ -19,7 +20,6 @@ store_option = click.option(
     metavar="PATH|URL",
     help="The proof store; by default IVAN_STORE, else a file in the user's cache directory.",
 )
-quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but questions and errors.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of a table.")
 
 
@@ -34,11 +34,6 @@ def opened(location: str | None, *, create: bool = False) -> ProofStore:
     from ivan.store import ProofStore
 
     return ProofStore.open(location, create=create or location is None, warn=warn)
-
-
-def warn(message: str) -> None:
-    """A line on stderr."""
-    click.echo(f"warning: {message}", err=True)
 
 
 def instant(value: object) -> str:

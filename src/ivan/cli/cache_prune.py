@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ivan.cli.cache_options import instant, json_option, opened, quiet_option, store_option
+from ivan.cli.cache_options import instant, json_option, opened, store_option
 from ivan.cli.output import agreed
 from ivan.cli.quantities import age, file_size
+from ivan.cli.quiet import quiet_option, say
 from ivan.cli.tables import duration, listed, plural, show, size, table
 
 if TYPE_CHECKING:
@@ -53,7 +54,6 @@ def prune(
     everything: bool,
     dry_run: bool,
     yes: bool,
-    quiet: bool,
     as_json: bool,
 ) -> None:
     """Delete runs by age, by version, or until the store is small enough. It asks first, unless --yes is given.
@@ -100,18 +100,18 @@ def prune(
             _draw(going, now)
         what = f"{_counted(chosen, len(holdings.runs))}, from {store.location}"
         if not chosen.runs:
-            _say(f"nothing to delete from {store.location}", quiet)
+            say(f"nothing to delete from {store.location}")
         elif dry_run:
-            _say(f"would delete {what}", quiet)
+            say(f"would delete {what}")
         elif yes or agreed(f"Delete {what}?"):
             deleted = store.delete(chosen.runs).runs
             store.reclaim(most)
-            _say(f"deleted {plural(deleted, 'run')} from {store.location}; it takes {size(store.info().bytes)}", quiet)
+            say(f"deleted {plural(deleted, 'run')} from {store.location}; it takes {size(store.info().bytes)}")
         else:
-            click.echo("nothing was deleted", err=True)
+            say("nothing was deleted")
         place = store.location
     for notice in _notices(chosen, most, holdings.damaged):
-        _say(notice, quiet)
+        say(notice)
     if as_json:
         report = {
             "location": place,
@@ -187,8 +187,3 @@ def _draw(going: list[dict[str, Any]], now: float) -> None:
             f"{run['network_name']} {run['network'][:8]}",
         )
     show(rows)
-
-
-def _say(line: str, quiet: bool) -> None:
-    if not quiet:
-        click.echo(line, err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ivan.cli.output import print_answer
+from ivan.cli.quiet import quiet_option
 
 VARIABLE = "_IVAN_COMPLETE"
 """How a shell asks the program for completions; click answers in place of the command."""
@@ -12,6 +13,7 @@ VARIABLE = "_IVAN_COMPLETE"
 
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@quiet_option
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
     """Print the script that makes SHELL complete commands, options and names of files.

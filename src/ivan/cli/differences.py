@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from ivan.cli.quiet import say
 from ivan.cli.tables import plural, show, table
 from ivan.network.changes import Entry, LayerChange, Numbers, greatest
 from ivan.network.compare import same_architecture, weight_distance
@@ -103,7 +104,7 @@ def show_outputs(apart: OutputDifference, name: str) -> None:
     click.echo(f"outputs on {name}: {plural(len(apart.lower), 'region')}, bounded as {boxes}")
     show(rows)
     if len(shown) < len(size):
-        click.echo(f"{len(shown)} of {len(size)} outputs, those that can differ most; --json has all", err=True)
+        say(f"{len(shown)} of {len(size)} outputs, those that can differ most; --json has all")
     seen = max(float(np.max(apart.seen_most)), float(np.max(-apart.seen_least)))
     separately = float(np.max(np.maximum(-separate_lower, separate_upper)))
     click.echo(f"|new - old| <= {_up(float(size.max()))}, {_down(seen)} seen, {_up(separately)} by separate bounds")

@@ -11,6 +11,7 @@ import click
 
 import ivan
 from ivan.cli.output import print_answer
+from ivan.cli.quiet import quiet_option
 from ivan.errors import InputError, InternalError, topic_of
 
 PACKAGE = Path(ivan.__file__).parent
@@ -30,8 +31,13 @@ def topics() -> dict[str, str]:
     for place in PLACES:
         if place.is_file():
             parts = _PART.findall(place.read_text(encoding="utf-8"))
-            return {re.sub(r"\W+", "-", heading.lower()): f"{heading}\n\n{text.strip()}" for heading, text in parts}
+            return {_anchor(heading): f"{heading}\n\n{text.strip()}" for heading, text in parts}
     raise InternalError(f"{PLACES[0]}: the page that explains errors is missing", hint="install ivan again")
+
+
+def _anchor(heading: str) -> str:
+    """What the page's part is linked as, and asked for."""
+    return re.sub(r"\W+", "-", heading.lower())
 
 
 def plain(text: str) -> str:
@@ -51,10 +57,12 @@ def _complete(context: click.Context, parameter: click.Parameter, begun: str) ->
 
 @click.command("explain")
 @click.argument("topic", required=False, shell_complete=_complete)
+@quiet_option
 def explain(topic: str | None) -> None:
     """Explain an error or a warning: its cause and its cure.
 
-    TOPIC is what a hint names, or a class of ivan.errors. Without it, all of them are listed.
+    TOPIC is what a hint names, or a class of ivan.errors. Without it, all of them are listed. The last line is the
+    place in the documentation.
 
     \b
     Examples:
@@ -67,11 +75,11 @@ def explain(topic: str | None) -> None:
     if topic is None:
         print_answer("\n".join(known))
         return
-    found = known.get(topic) or known.get(topic_of(topic))
-    if found is None:
+    name = topic if topic in known else topic_of(topic)
+    if name not in known:
         near = difflib.get_close_matches(topic_of(topic), known, n=1)
         raise InputError(
             f"nothing is called {topic!r}",
             hint=f"do you mean {near[0]}?" if near else "`ivan explain` lists what is explained",
         )
-    print_answer(plain(found))
+    print_answer(f"{plain(known[name])}\n\n(docs/errors.md#{name})")

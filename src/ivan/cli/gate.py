@@ -12,6 +12,7 @@ import click
 
 from ivan.cli.output import check_target, print_answer, write_file
 from ivan.cli.parameters import FILE, FILE_OR_DASH, knob_option
+from ivan.cli.quiet import hush
 from ivan.cli.style import styled
 from ivan.errors import InputError, ModelError
 from ivan.options import knob
@@ -67,7 +68,7 @@ if TYPE_CHECKING:
     help="Threads of every search; by default the processors divided by the jobs.",
 )
 @knob_option("seed", int, metavar="N")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but the findings and errors.")
+@click.option("-q", "--quiet", is_flag=True, callback=hush, help="Say nothing but the findings and errors.")
 @click.option("-v", "--verbose", is_flag=True, help="On a terminal, too, a line for every question that is answered.")
 @click.pass_context
 def gate(
@@ -217,24 +218,30 @@ def _named(suite: Suite, given: Sequence[str], option: str) -> Mapping[str, Path
 def _table(found: Gate) -> Table:
     from rich.text import Text
 
-    from ivan.cli.tables import duration, table
+    from ivan.cli.tables import difference, duration, table
     from ivan.gate.answers import sorted_by_change
     from ivan.gate.report import said
 
-    rows = table("", "property", "before", "now", "reused", "time")
-    for column in (4, 5):
-        rows.columns[column].justify = "right"
+    compared = found.bases is not None
+    rows = table("", "property", *["before"] * compared, "now", "reused", "time", *["saved"] * compared)
+    for column in rows.columns:
+        if column.header in ("reused", "time", "saved"):
+            column.justify = "right"
+        if column.header == "now":
+            column.no_wrap = False  # what is said there may be a sentence, of which nothing is cut
     colours = {0: "", 1: "red", 2: "red", 3: "yellow"}
     for one in sorted_by_change(found.checked):
         share = "" if one.now.reused is None else f"{one.now.reused:.0%}"
-        rows.add_row(
+        cells: list[str | Text] = [
             Text(one.change.value, colours[one.blocks] or ("green" if one.now.state == "holds" else "")),
             one.question.name,
-            "" if one.before is None else one.before.state.value,
+            *["" if one.before is None else one.before.state.value] * compared,
             said(one),
             share,
             duration(one.now.seconds),
-        )
+            *["" if one.saved is None else difference(one.saved)] * compared,
+        ]
+        rows.add_row(*cells)
     return rows
 
 

@@ -70,7 +70,8 @@ class _LazyGroup(click.Group):
 def cli() -> None:
     """Verify neural networks, keep the proofs, and verify the next version from them.
 
-    Answers go to stdout, everything else to stderr. `ivan COMMAND --help` says more, with examples.
+    Answers go to stdout, everything else to stderr, where --quiet, which every command has, leaves nothing but errors.
+    `ivan COMMAND --help` says more, with examples.
 
     \b
     Examples:

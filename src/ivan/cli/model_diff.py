@@ -12,6 +12,7 @@ import click
 
 from ivan.cli.output import check_target, print_answer, write_file
 from ivan.cli.parameters import FILE, FILE_OR_DASH
+from ivan.cli.quiet import quiet_option
 from ivan.options import knob
 
 
@@ -40,6 +41,7 @@ from ivan.options import knob
     metavar="FILE|-",
     help="Write a report for programs; - prints it instead of tables.",
 )
+@quiet_option
 def diff(old: str, new: str, asked: str | None, boxes: int | None, seed: int, report: str | None) -> None:
     """Tell how the model NEW differs from the model OLD; either may be gzipped.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ivan.cli.parameters import FILE
+from ivan.cli.quiet import quiet_option
 from ivan.cli.tables import plural, show, size, table
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 @click.command("info", short_help="What was read; how it is verified.")
 @click.argument("model", type=FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of tables.")
+@quiet_option
 def info(model: str, as_json: bool) -> None:
     """Show what was read from MODEL: inputs and outputs, digests, operators, layers; and how it will be verified.
 

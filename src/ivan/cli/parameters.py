@@ -17,9 +17,6 @@ FILE = click.Path(readable=False)
 FILE_OR_DASH = click.Path(readable=False, allow_dash=True)
 """The same, or `-` for the standard stream."""
 
-quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-"""For commands that tell what they do."""
-
 FOLDER = click.Path(readable=False, file_okay=False)
 """A folder's name, likewise."""
 

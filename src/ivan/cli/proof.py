@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ivan.cli.cache_options import instant, json_option, opened, store_option, warn
+from ivan.cli.cache_options import instant, json_option, opened, store_option
 from ivan.cli.output import agreed, check_proof_target, print_answer
-from ivan.cli.parameters import FILE, knob_option, quiet_option
+from ivan.cli.parameters import FILE, knob_option
 from ivan.cli.question import models_and_query, network_option
+from ivan.cli.quiet import is_quiet, quiet_option, say, warn
 from ivan.cli.tables import duration, listed, local, plural, show, size, table
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def proof() -> None:
 @click.argument("what", metavar="FILE|RUN", type=FILE)
 @store_option
 @json_option
+@quiet_option
 def show_proof(what: str, location: str | None, as_json: bool) -> None:
     """Show what a proof is about: model, property, verdict; how large it is, and what it grew from.
 
@@ -85,7 +87,6 @@ def check(
     location: str | None,
     threads: int,
     as_json: bool,
-    quiet: bool,
     no_progress: bool,
 ) -> None:
     """Replay a proof on MODEL, and tell whether it proves that no input violates the property in QUERY.
@@ -113,7 +114,7 @@ def check(
     from ivan.cli.progress import talk
 
     with (
-        talk(quiet=quiet, verbose=False, progress=not no_progress, answer=lambda _: None) as talker,
+        talk(quiet=is_quiet(), verbose=False, progress=not no_progress, answer=lambda _: None) as talker,
         _source(what, location) as (store, run),
     ):
         found = check_run(store, run, models, query, threads=threads, listener=talker)
@@ -130,7 +131,7 @@ def check(
 @store_option
 @click.option("--yes", is_flag=True, help="Replace an existing file without asking.")
 @quiet_option
-def export(run: int, target: str, location: str | None, yes: bool, quiet: bool) -> None:
+def export(run: int, target: str, location: str | None, yes: bool) -> None:
     """Write the finished proof of a stored run to a FILE, complete by itself, for somebody else to check.
 
     FILE is the same as `ivan verify --proof` writes: it names model and property by their digests, and has no weights.
@@ -145,12 +146,11 @@ def export(run: int, target: str, location: str | None, yes: bool, quiet: bool) 
     path = Path(target)
     check_proof_target(path)
     if path.exists() and not yes and not agreed(f"Replace {path}?"):
-        click.echo("nothing was written", err=True)
+        say("nothing was written")
         return
     with opened(location) as store:
         export_proof(store, run, path)
-    if not quiet:
-        click.echo(f"wrote the proof of run {run} to {path} ({size(path.stat().st_size)})", err=True)
+    say(f"wrote the proof of run {run} to {path} ({size(path.stat().st_size)})")
 
 
 @contextmanager

@@ -6,11 +6,11 @@ from fractions import Fraction
 
 import click
 
-from ivan.cli.parameters import FILE, FILE_OR_DASH, exact_list, exact_number, exact_pair, index_list, quiet_option
+from ivan.cli.parameters import FILE, FILE_OR_DASH, exact_list, exact_number, exact_pair, index_list
+from ivan.cli.quiet import quiet_option, warn
 from ivan.cli.spec_files import deliver, numbers, refusals, region, targets
 from ivan.cli.spec_pairs import agreement, equivalence, fairness, monotonicity, out_option
 from ivan.cli.spec_regions import box_options
-from ivan.cli.style import styled
 from ivan.errors import InputError
 
 
@@ -89,7 +89,6 @@ def write_robustness(
     labels: tuple[int, ...] | None,
     target: int | None,
     out: str | None,
-    quiet: bool,
 ) -> None:
     """Write that MODEL keeps its class while every input moves by at most E.
 
@@ -125,10 +124,10 @@ def write_robustness(
         label = None if labels is None else labels[number % len(labels)]
         with refusals(f"{name}: "):
             made, odd = robust_around(read, runtime.run, centre, around, label=label, name=name)
-        if odd and not quiet:
-            click.echo(f"{styled('warning:', fg='yellow')} {name}: {odd}", err=True)
+        if odd:
+            warn(f"{name}: {odd}")
         specifications.append(made)
-    deliver(specifications, places, quiet=quiet)
+    deliver(specifications, places)
 
 
 @spec.command("range", short_help="Outputs that stay within limits.")
@@ -161,7 +160,6 @@ def write_range(
     most: Fraction | None,
     exclusive: bool,
     out: str | None,
-    quiet: bool,
 ) -> None:
     """Write that outputs of MODEL stay within [A, B] on a box of inputs.
 
@@ -184,4 +182,4 @@ def write_range(
     with refusals():
         box = region(read.network.inputs, lower, upper, both)
         made = outputs_within(read, box, chosen, least, most, exclusive=exclusive, name=place)
-    deliver([made], places, quiet=quiet)
+    deliver([made], places)

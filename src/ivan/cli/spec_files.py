@@ -9,9 +9,8 @@ from fractions import Fraction
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, TypeVar
 
-import click
-
 from ivan.cli.output import check_target, print_answer, write_file
+from ivan.cli.quiet import say
 from ivan.cli.tables import plural
 from ivan.errors import InputError
 
@@ -113,10 +112,8 @@ def targets(out: str | None, count: int) -> list[Path | None]:
     return [*places]
 
 
-def deliver(
-    specifications: Sequence[Specification | PairSpecification], places: Sequence[Path | None], *, quiet: bool
-) -> None:
-    """Writes every property to its place, and unless `quiet` says which is where.
+def deliver(specifications: Sequence[Specification | PairSpecification], places: Sequence[Path | None]) -> None:
+    """Writes every property to its place, and says which is where.
 
     Raises:
         InputError: a file cannot be written.
@@ -126,5 +123,4 @@ def deliver(
             print_answer(specification.text.rstrip("\n"))
             continue
         write_file(place, specification.text)
-        if not quiet:
-            click.echo(f"{place}: {specification.title}", err=True)
+        say(f"{place}: {specification.title}")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ivan.cli.parameters import FILE, exact_number, index_list, quiet_option
+from ivan.cli.parameters import FILE, exact_number, index_list
+from ivan.cli.quiet import quiet_option
 from ivan.cli.spec_files import deliver, refusals, targets
 from ivan.cli.spec_regions import Regions, region_options
 
@@ -34,9 +35,7 @@ _outputs_option = click.option(
 @region_options
 @out_option
 @quiet_option
-def equivalence(
-    old: str, new: str, most: Fraction, chosen: tuple[int, ...], regions: Regions, out: str | None, quiet: bool
-) -> None:
+def equivalence(old: str, new: str, most: Fraction, chosen: tuple[int, ...], regions: Regions, out: str | None) -> None:
     """Write that outputs of NEW differ from those of OLD by at most D on a region.
 
     The text calls the networks f and g: `ivan verify FILE --network f=OLD --network g=NEW`.
@@ -53,7 +52,7 @@ def equivalence(
     places = targets(out, len(boxes))
     with refusals():
         made = [equivalent(first, second, box, most, chosen=chosen, name=name) for name, box in boxes]
-    deliver(made, places, quiet=quiet)
+    deliver(made, places)
 
 
 @click.command("agreement", short_help="Two versions that decide for the same class.")
@@ -63,7 +62,7 @@ def equivalence(
 @region_options
 @out_option
 @quiet_option
-def agreement(old: str, new: str, label: int | None, regions: Regions, out: str | None, quiet: bool) -> None:
+def agreement(old: str, new: str, label: int | None, regions: Regions, out: str | None) -> None:
     """Write that NEW decides for the class that OLD decides for, everywhere on a region.
 
     The class is the highest output. Where OLD has one, NEW must have the same; a tie of NEW counts as a violation. The
@@ -81,7 +80,7 @@ def agreement(old: str, new: str, label: int | None, regions: Regions, out: str 
     places = targets(out, len(boxes))
     with refusals():
         made = [agreeing(first, second, box, label=label, name=name) for name, box in boxes]
-    deliver(made, places, quiet=quiet)
+    deliver(made, places)
 
 
 @click.command("monotonicity", short_help="Outputs that do not fall while inputs rise.")
@@ -114,7 +113,6 @@ def monotonicity(
     tolerance: Fraction,
     regions: Regions,
     out: str | None,
-    quiet: bool,
 ) -> None:
     """Write that outputs of MODEL do not fall while some inputs rise within a region.
 
@@ -135,7 +133,7 @@ def monotonicity(
             monotone(read, box, rising, chosen=chosen, falls=falls, tolerance=tolerance, name=name)
             for name, box in boxes
         ]
-    deliver(made, places, quiet=quiet)
+    deliver(made, places)
 
 
 @click.command("fairness", short_help="Inputs that differ in protected features are treated alike.")
@@ -170,7 +168,6 @@ def fairness(
     chosen: tuple[int, ...],
     regions: Regions,
     out: str | None,
-    quiet: bool,
 ) -> None:
     """Write that MODEL treats two inputs of a region alike that differ in protected features only.
 
@@ -188,7 +185,7 @@ def fairness(
     places = targets(out, len(boxes))
     with refusals():
         made = [fair(read, box, protected, similar=similar, most=most, chosen=chosen, name=name) for name, box in boxes]
-    deliver(made, places, quiet=quiet)
+    deliver(made, places)
 
 
 def _read(path: str) -> Model:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import click
 
 from ivan.cli.output import print_answer
+from ivan.cli.quiet import quiet_option
 
 
 def _opsets() -> list[str]:
@@ -62,6 +63,7 @@ CAPABILITIES: dict[str, tuple[str, Callable[[], list[str]]]] = {
 
 
 @click.command("supports")
+@quiet_option
 @click.pass_context
 def supports(context: click.Context, /, **asked: bool) -> None:
     """Say what can be verified, a value a line, as section 5.4 of the VNN-LIB 2.0 standard has it.

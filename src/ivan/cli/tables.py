@@ -65,6 +65,12 @@ def size(count: float) -> str:
     return f"{count / 1000:.1f} TB"
 
 
+def difference(seconds: float) -> str:
+    """Between two durations; where it is too small to be said it has no sign."""
+    written = duration(abs(seconds))
+    return f"-{written}" if seconds < 0 and written != duration(0.0) else written
+
+
 def duration(seconds: float, digits: int = 2) -> str:
     """In one unit: a column of these must leave room for names."""
     if seconds < 119.5:

@@ -13,6 +13,7 @@ import click
 from ivan.cli.output import check_target, print_answer, write_file
 from ivan.cli.parameters import FILE, FILE_OR_DASH
 from ivan.cli.question import models_and_query, network_option
+from ivan.cli.quiet import quiet_option, warn
 from ivan.cli.style import styled
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
     help="Write every node for programs; folded with --depth only.",
 )
 @click.option("--open", "opened", is_flag=True, help="Show the page of --html in the browser.")
+@quiet_option
 def tree(
     what: tuple[str, ...],
     networks: tuple[str, ...],
@@ -95,8 +97,8 @@ def tree(
     from ivan.store import ProofStore
 
     # A path that somebody typed and that does not exist is a mistake; the default store may be made here.
-    with ProofStore.open(location, create=location is None, warn=lambda line: _warn(line, None)) as store:
-        picture = stored_picture(store, _run(store, wanted), _warn)
+    with ProofStore.open(location, create=location is None, warn=warn) as store:
+        picture = stored_picture(store, _run(store, wanted), warn)
     _write(picture, depth, page, vector, report)
     if page is not None and opened:
         import webbrowser
@@ -134,7 +136,7 @@ def _run(store: ProofStore, wanted: int | Question | None) -> int:
         return newest(store)
     from ivan.pictures.question import run_of  # which reads models
 
-    return run_of(store, *wanted, _warn)
+    return run_of(store, *wanted, warn)
 
 
 def _write(picture: Picture, depth: int | None, page: str | None, vector: str | None, report: str | None) -> None:
@@ -187,9 +189,3 @@ def _cut(line: Line, width: int) -> Line:
 
 def _unicode() -> bool:
     return (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
-
-
-def _warn(message: str, hint: str | None) -> None:
-    click.echo(f"{styled('warning:', fg='yellow')} {message}", err=True)
-    if hint:
-        click.echo(f"{styled('hint:', fg='cyan')} {hint}", err=True)

@@ -17,6 +17,7 @@ import click
 from ivan.cli.output import check_proof_target, check_target, make_folder, print_answer, write_file
 from ivan.cli.parameters import FILE, FILE_OR_DASH, FOLDER, knob_option
 from ivan.cli.question import by_name, models_and_query, network_option
+from ivan.cli.quiet import hush
 from ivan.options import knob
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ LAST_WORD = 0.08
 @click.option("--json", "report", type=FILE_OR_DASH, metavar="FILE|-", help="Write a report for programs.")
 @knob_option("threads", int, metavar="N")
 @knob_option("seed", int, metavar="N")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but the answer and errors.")
+@click.option("-q", "--quiet", is_flag=True, callback=hush, help="Say nothing but the answer and errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Say what is being done, and tracebacks of errors.")
 @click.option("--no-progress", is_flag=True, help="No live line.")
 @click.pass_context

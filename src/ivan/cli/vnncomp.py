@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ivan.cli.output import check_target, make_folder, write_file
-from ivan.cli.parameters import FILE, FOLDER, knob_option, no_nan, quiet_option
+from ivan.cli.parameters import FILE, FOLDER, knob_option, no_nan
+from ivan.cli.quiet import quiet_option, say
 from ivan.cli.verify import LAST_WORD
 from ivan.errors import InputError
 from ivan.vnncomp import SCRIPTS, models, present, scripts
@@ -44,7 +45,7 @@ def vnncomp() -> None:
 @click.option("--keep-going", is_flag=True, help="Exit with 0 for an instance that cannot be verified: in some years a "
               "failure here skips the rest of the category. `run` then answers unknown at once.")  # fmt: skip
 @quiet_option
-def prepare(version: str, category: str, onnx: str, vnnlib: str, keep_going: bool, quiet: bool) -> int:
+def prepare(version: str, category: str, onnx: str, vnnlib: str, keep_going: bool) -> int:
     """Find out whether an instance can be verified: both files are read, and nothing is analysed.
 
     The exit code is 2 where they are missing or damaged, do not belong together, or use what is not supported, and the
@@ -64,8 +65,7 @@ def prepare(version: str, category: str, onnx: str, vnnlib: str, keep_going: boo
             raise
         click.echo(f"{category}: this instance cannot be verified: {error.message}", err=True)
         return 0
-    if not quiet:
-        click.echo(f"{category}: this instance can be verified", err=True)
+    say(f"{category}: this instance can be verified")
     return 0
 
 
@@ -90,7 +90,6 @@ def run(
     timeout: float,
     threads: int,
     seed: int,
-    quiet: bool,
 ) -> int:
     """Verify one instance and write RESULTS: the verdict on line 1, and behind `sat` the counterexample.
 
@@ -127,9 +126,8 @@ def run(
         )
         if not watch.say(lambda: write(_answer(outcome))) and watch.interrupted:
             return 130
-    if not quiet:
-        verdict = Verdict.TIMEOUT if watch.gave_up else outcome.verdict
-        click.echo(f"{category}: {verdict.value} after {time.monotonic() - started:.2f} s", err=True)
+    verdict = Verdict.TIMEOUT if watch.gave_up else outcome.verdict
+    say(f"{category}: {verdict.value} after {time.monotonic() - started:.2f} s")
     return 0
 
 
@@ -147,7 +145,7 @@ def run(
               "see `ivan vnncomp prepare`.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace scripts that are there already.")
 @quiet_option
-def write_scripts(folder: str, requirement: str, keep_going: bool, force: bool, quiet: bool) -> None:
+def write_scripts(folder: str, requirement: str, keep_going: bool, force: bool) -> None:
     """Write install_tool.sh, prepare_instance.sh and run_instance.sh into FOLDER, as VNN-COMP expects them.
 
     install_tool.sh makes a virtual environment beside itself and installs ivan there; by default from the folder above,
@@ -168,8 +166,7 @@ def write_scripts(folder: str, requirement: str, keep_going: bool, force: bool, 
     for name, text in scripts(requirement, keep_going=keep_going).items():
         write_file(place / name, text)
         (place / name).chmod(0o755)
-        if not quiet:
-            click.echo(str(place / name), err=True)
+        say(str(place / name))
 
 
 def _check_version(version: str) -> None:

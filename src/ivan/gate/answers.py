@@ -99,6 +99,19 @@ class Checked:
     before: Answer | None
 
     @property
+    def saved(self) -> float | None:
+        """Seconds that this version took less than the base version, each when it was decided first.
+
+        None where that says nothing: no base version, or the same file, or no answer now, or a time that is not known.
+        """
+        before, now = self.before, self.now
+        if before is None or before is now or now.state not in (State.HOLDS, State.VIOLATED):
+            return None
+        if before.solve_seconds is None or now.solve_seconds is None:
+            return None
+        return before.solve_seconds - now.solve_seconds
+
+    @property
     def change(self) -> Change:
         """What changed."""
         now = self.now.state
@@ -149,23 +162,31 @@ class Totals:
         base_leaves: all leaves of these.
         seconds: that deciding this version took.
         seconds_before: that deciding the base version took when it was done; None where that is not known of all.
+        saved_seconds: that this version took less than the base version; of the questions where that is known, None
+            where there are none.
+        compared: how many these are.
     """
 
     reused_leaves: int
     base_leaves: int
     seconds: float
     seconds_before: float | None
+    saved_seconds: float | None
+    compared: int
 
     @classmethod
     def of(cls, checked: Sequence[Checked]) -> Totals:
         """The numbers."""
         before = [one.before.solve_seconds if one.before is not None else None for one in checked]
         known = [seconds for seconds in before if seconds is not None]
+        saved = [one.saved for one in checked if one.saved is not None]
         return cls(
             sum(one.now.reused_leaves for one in checked),
             sum(one.now.base_leaves for one in checked),
             sum(one.now.solve_seconds if one.now.solve_seconds is not None else one.now.seconds for one in checked),
             sum(known) if len(known) == len(checked) else None,
+            sum(saved) if saved else None,
+            len(saved),
         )
 
     @property

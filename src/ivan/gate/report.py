@@ -48,11 +48,15 @@ class Gate:
         return f"{_counted(len(self.checked), 'property', 'properties')}: {counts}{end}"
 
     def numbers(self) -> str:
-        """What was reused, and how long it took, in one sentence; empty where nothing is known."""
-        totals = Totals.of(self.checked)
+        """What was reused, and what time that saved, in one sentence; empty where nothing is compared."""
+        totals, count = Totals.of(self.checked), len(self.checked)
         parts = [] if totals.reused is None else [f"{totals.reused:.0%} of the old proofs reused"]
-        if totals.seconds_before is not None:
-            parts.append(f"{totals.seconds:.1f} s of verification instead of {totals.seconds_before:.1f} s")
+        if totals.saved_seconds is not None:
+            some = "" if totals.compared == count else f" on {totals.compared:,} of {count:,} properties"
+            saved = round(totals.saved_seconds, 1)
+            parts.append(f"{abs(saved):.1f} s {'saved' if saved >= 0 else 'lost'}{some}")
+            if totals.seconds_before is not None:
+                parts[-1] += f": {totals.seconds:.1f} s of verification instead of {totals.seconds_before:.1f} s"
         return ", ".join(parts)
 
 
@@ -66,11 +70,16 @@ def markdown(gate: Gate) -> str:
         lines.append(f"{before}`{path.name}`" + ("" if name == ONLY else f" ({_escaped(name)})") + "  ")
     if numbers := gate.numbers():
         lines.append(f"{numbers}  ")
-    lines += ["", "| | property | before | now | reused | time |", "|---|---|---|---|---:|---:|"]
+    compared = gate.bases is not None
+    headings = ["", "property", *["before"] * compared, "now", "reused", "time", *["saved"] * compared]
+    sides = ["---:" if name in ("reused", "time", "saved") else "---" for name in headings]
+    lines += ["", f"| {' | '.join(headings)} |", f"|{'|'.join(sides)}|"]
     for one in ordered:
         before = "" if one.before is None else one.before.state.value
+        saved = "" if one.saved is None else f"{round(one.saved, 1) + 0.0:.1f} s"  # never -0.0
         share = "" if one.now.reused is None else f"{one.now.reused:.0%}"
-        cells = [one.change.value, one.question.name, before, said(one), share, f"{one.now.seconds:.1f} s"]
+        cells = [one.change.value, one.question.name, *[before] * compared, said(one), share]
+        cells += [f"{one.now.seconds:.1f} s", *[saved] * compared]
         lines.append("| " + " | ".join(_escaped(cell) for cell in cells) + " |")
     for one in ordered:
         if one.now.counterexample is not None and one.blocks:
@@ -83,6 +92,8 @@ def junit_report(gate: Gate) -> str:
     """A case for every question: what stands in the way is a failure or an error, all else passed or skipped."""
     properties = {"suite": str(gate.suite.path), "ivan": ivan.__version__}
     properties |= {name: str(path) for name, path in gate.versions.items()}
+    if numbers := gate.numbers():
+        properties["reuse"] = numbers
     cases = [_case(gate, one) for one in gate.checked]
     return junit(gate.suite.name, cases, when=gate.began, properties=properties)
 
@@ -111,7 +122,7 @@ def json_report(gate: Gate) -> str:
         "seconds": round(gate.seconds, 3),
         "models": {name: str(path) for name, path in gate.versions.items()},
         "bases": None if gate.bases is None else {name: str(path) for name, path in gate.bases.items()},
-        "totals": asdict(totals),
+        "totals": asdict(totals) | {"reused": totals.reused},
         "changes": {change.value: count for change in Change if (count := _count(gate, change))},
         "properties": [_flat(one) for one in sorted_by_change(gate.checked)],
     }
@@ -127,6 +138,8 @@ def _flat(one: Checked) -> dict[str, Any]:
         "timeout": asked.timeout,
         "change": one.change.value,
         "blocks": bool(one.blocks),
+        "reused": one.now.reused,
+        "saved_seconds": one.saved,
         "now": _answer(one.now),
         "before": None if one.before is None else _answer(one.before),
     }
