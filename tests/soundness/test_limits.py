@@ -13,7 +13,7 @@ from ivan.deployment import deploy
 from ivan.errors import PropertyError
 from ivan.network.onnx_reader import read_model
 from ivan.network.reference import Runtime
-from ivan.vnnlib import read_query
+from ivan.vnnlib import parse_query
 
 
 def saved(g: Graph, output: str, folder: Path, dtype: int = 1, shape: tuple[int, ...] = (1, 1)) -> Path:
@@ -68,9 +68,9 @@ def whole(g: Graph) -> str:
 def test_integers_that_may_leave_their_type_are_refused(build, dtype, fits, wraps, tmp_path):
     g = Graph(14)
     path = saved(g, build(g), tmp_path, dtype)
-    deploy(read_query(asked(*fits)), path)
+    deploy(parse_query(asked(*fits)), path)
     with pytest.raises(PropertyError, match=r"may leave int(32|64), which wraps around"):
-        deploy(read_query(asked(*wraps)), path)
+        deploy(parse_query(asked(*wraps)), path)
     top = np.array([float(wraps[1])])
     model = read_model(path)
     assert Runtime(model.data).run(top)[0] != pytest.approx(model.network(top[None])[0, 0])  # it does wrap around
@@ -104,9 +104,9 @@ def test_what_is_asked_whether_it_is_a_number_must_be_one(tmp_path):
     g = Graph(13)
     output = g.node("Where", g.node("IsNaN", g.node("Sqrt", "x")), np.float32(-20), np.float32(1))
     path = saved(g, output, tmp_path)
-    deploy(read_query(asked(1.0, 2.0)), path)
+    deploy(parse_query(asked(1.0, 2.0)), path)
     with pytest.raises(PropertyError, match="may read what is no number"):
-        deploy(read_query(asked(-1.0, 2.0)), path)
+        deploy(parse_query(asked(-1.0, 2.0)), path)
 
 
 def test_limits_are_asked_of_the_inputs_that_a_network_reads(tmp_path):
@@ -122,7 +122,7 @@ def test_limits_are_asked_of_the_inputs_that_a_network_reads(tmp_path):
         box = f"(assert (>= X[0,0] 0))(assert (<= X[0,0] {first}))(assert (>= U[0,0] 0))(assert (<= U[0,0] {second}))"
         return f"(vnnlib-version <2.0>){networks}{box}(assert (> Y[0,0] V[0,0]))"
 
-    deploy(read_query(query(46340, 3)), path)
+    deploy(parse_query(query(46340, 3)), path)
     for boxes in ((46341, 3), (3, 46341)):
         with pytest.raises(PropertyError, match="int32"):
-            deploy(read_query(query(*boxes)), path)
+            deploy(parse_query(query(*boxes)), path)

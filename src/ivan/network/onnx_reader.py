@@ -66,9 +66,6 @@ _ON_WIDE_INTEGERS = frozenset({"Abs", "Add", "Gemm", "MatMul", "Mul", "Neg", "Re
 _WRAPPING = _ON_WIDE_INTEGERS | {"Cast", "CastLike"}
 """Operators whose integers are other numbers where they do not fit into their type."""
 
-_INFINITE = frozenset({"Add", "Clip", "Concat", "Where"})
-"""Operators whose constant operands may be infinite where others depend on the input: limits of a Clip, masks."""
-
 _MASKED = frozenset(
     {"Add", "Cast", "CastLike", "Concat", "Dropout", "Expand", "Flatten", "Gather", "Identity", "IsInf", "IsNaN",
      "Reshape", "Slice", "Softmax", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze", "Where"}
@@ -311,8 +308,12 @@ class _Reader:
         """Takes down what an integer must not do."""
         if isinstance(value, Expression) and value.dtype.kind in "iu" and node.operator in _WRAPPING:
             least, most = whole_range(value.dtype.name)
+            # what is a whole number and below the next one fits, however bounds were rounded
+            low, high = np.nextafter(float(least - 1), np.inf), np.nextafter(float(most + 1), -np.inf)
             self.limits.append(
-                Limit(value.present, least, most, node.place, f"may leave {value.dtype}, which wraps around")
+                Limit(
+                    value.present, float(low), float(high), node.place, f"may leave {value.dtype}, which wraps around"
+                )
             )
 
     def _read_branch(self, proto: NodeProto, node: Node, place: str, uses: Counter[str]) -> None:
@@ -369,7 +370,7 @@ class _Reader:
     def _check_finite(self, proto: NodeProto, values: Sequence[Value | None]) -> None:
         """Raises where an operator is given infinite constants, or masked entries, of which it makes nothing."""
         for name, value in zip(proto.input, values, strict=False):
-            if name in self.infinite and proto.op_type not in _INFINITE:
+            if name in self.infinite and not _useful(proto.op_type, value):
                 raise self._error(f"tensor {name!r} holds NaN or infinity", "train or export the model again")
             if isinstance(value, Expression) and value.missing is not None and proto.op_type not in _MASKED:
                 raise self._error(f"tensor {name!r}, which {proto.op_type} reads, holds infinity behind a mask")
@@ -395,6 +396,14 @@ class _Reader:
     def _described(self, usage: str, nodes: list[str]) -> str:
         others = f" and {len(nodes) - 1} more" if len(nodes) > 1 else ""
         return f"{usage} (node {nodes[0]!r}{others}, opset {self.opset})"
+
+
+def _useful(operator: str, constant: Value | None) -> bool:
+    """Can an infinite constant mean something beside what depends on the input: the limit of a Clip, or a mask?"""
+    if operator == "Clip":
+        return True
+    masks = isinstance(constant, np.ndarray) and np.all(np.isfinite(constant) | np.isneginf(constant))
+    return bool(masks) and operator in ("Add", "Concat", "Where")
 
 
 def _check_integers(node: Node, inputs: Sequence[Value | None]) -> None:
