@@ -10,7 +10,7 @@ Source: VNN-LIB 2.0 standard, 3.1.3 and 5.3.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, reduce
 from hashlib import sha256
 from os import PathLike, fspath
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.arrangement import REAL, arranged, arranged_as_differences, check_types
-from ivan.errors import InputError, MismatchError, PropertyError
+from ivan.errors import InputError, MismatchError
 from ivan.network.combine import Part
 from ivan.network.element_types import coarser
 from ivan.network.onnx_reader import Model, Port, read_model
@@ -76,21 +76,14 @@ class Deployment:
         """Raises where a model may do on the query's boxes what its network does not."""
         if not any(model.limits for model in self.models):
             return
-        from ivan.bounds.limits import left
+        from ivan.bounds.limits import check_limits
 
-        regions = self.problem.regions
-        lower = np.array([region.lower for region in regions]).reshape(len(regions), -1)
-        upper = np.array([region.upper for region in regions]).reshape(len(regions), -1)
+        regions, inputs = self.problem.regions, self.problem.network.inputs
+        lower = np.array([region.lower for region in regions]).reshape(len(regions), inputs)
+        upper = np.array([region.upper for region in regions]).reshape(len(regions), inputs)
         for call, mine in zip(self._calls, self._places, strict=True):
-            model = self.models[call.model]
-            network = replace(model.network, arithmetic=self.problem.network.arithmetic)
-            if (found := left(network, model.limits, lower[:, mine], upper[:, mine])) is not None:
-                limit, least, most = found
-                raise PropertyError(
-                    f"{model.path}: {limit.place} {limit.otherwise}: its numbers may be {least:.7g} to {most:.7g} here",
-                    path=self.query.path,
-                    hint="ask about smaller boxes of inputs",
-                )
+            model, arithmetic = self.models[call.model], self.problem.network.arithmetic
+            check_limits(model, lower[:, mine], upper[:, mine], self.query.path, arithmetic)
 
     @property
     def _parts(self) -> list[Part]:

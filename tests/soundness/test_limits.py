@@ -86,9 +86,9 @@ def test_a_mask_must_outweigh_what_it_hides(tmp_path):
     g = Graph(13)
     model = read_model(saved(g, masked(g, -1e4), tmp_path, shape=(1, 2)))
     hidden = np.full((1, 2), 4000.0)
-    assert left(model.network, model.limits, -hidden, hidden) is None
+    assert left(model, -hidden, hidden) is None
     weak = np.full((1, 2), 6000.0)
-    limit, _, most = left(model.network, model.limits, -weak, weak)
+    limit, _, most = left(model, -weak, weak)
     assert "mask" in limit.otherwise
     assert most == pytest.approx(2000.0)
 
@@ -126,3 +126,9 @@ def test_limits_are_asked_of_the_inputs_that_a_network_reads(tmp_path):
     for boxes in ((46341, 3), (3, 46341)):
         with pytest.raises(PropertyError, match="int32"):
             deploy(parse_query(query(*boxes)), path)
+
+
+def test_a_query_without_any_box_is_answered(tmp_path):
+    g = Graph(14)
+    path = saved(g, squared(g), tmp_path, INT32)
+    assert not deploy(parse_query(asked(1, 0)), path).problem.regions

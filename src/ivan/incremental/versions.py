@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.attack.difference import seen
+from ivan.bounds.limits import check_limits
 from ivan.errors import PropertyError
 from ivan.network.joint import Joint, join
 from ivan.network.onnx_reader import Model
@@ -65,7 +66,7 @@ def output_difference(
 
     Raises:
         MismatchError: the property does not fit one of them.
-        PropertyError: it has no region, or an unbounded one.
+        PropertyError: it has no region, or one on which a model may do what its network does not.
         ModelError: a model is not what onnxruntime computes.
     """
     problems = [build_problem(query, model.network) for model in (earlier, later)]
@@ -79,6 +80,7 @@ def output_difference(
     upper = np.array([region.upper for region in coarser.regions])
     rng = np.random.default_rng(seed)
     for model in (earlier, later):
+        check_limits(model, lower, upper, query.path)
         self_check(model.network, Runtime(model.data, name=model.path), lower[0], upper[0], rng)
     joint = join(earlier.network, later.network)
     least, most = seen(joint, lower, upper, max(SAMPLES, len(lower)), rng)
