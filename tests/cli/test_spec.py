@@ -212,6 +212,25 @@ def test_a_tie_needs_a_label(ivan: Shell, here: Path) -> None:
     assert "the model decides for none there, not 0" in done.err
 
 
+def test_of_several_outputs_one_has_the_classes(ivan: Shell, here: Path) -> None:
+    """Labels are counted in it, and no number of another output is a rival."""
+    g = Graph()
+    value = g.node("ReduceSum", "x", np.array([1]))
+    policy = g.node("Mul", "x", np.float32([[1, 3, 2]]))
+    (here / "two.onnx").write_bytes(g.model({"x": [1, 3]}, [value, policy]))
+    (here / "x.csv").write_text("1,1,1")
+    asked = ("robustness", "two.onnx", "--input", "x.csv", "--epsilon", "0.01")
+    assert "name the one that has the classes' scores" in error_of(ivan("spec", *asked))
+    assert "no output 'none'" in error_of(ivan("spec", *asked, "--output", "none"))
+    assert "no classes" in error_of(ivan("spec", *asked, "--output", value))
+    query = make(ivan, *asked, "--output", policy)
+    assert [set(dict(case.rows[0].outputs)) for case in query.conjunctions()] == [{1, 2}, {2, 3}]
+    assert "label 3 is not an output" in error_of(ivan("spec", *asked, "--output", policy, "--label", 3))
+    region = ("--input-lower", 0, "--input-upper", 1)
+    assert "several output tensors" in error_of(ivan("spec", "fairness", "two.onnx", "--protected", 0, *region))
+    assert "several output tensors" in error_of(ivan("spec", "agreement", "two.onnx", "two.onnx", *region))
+
+
 @pytest.mark.parametrize(
     ("path", "name"),
     [

@@ -30,9 +30,17 @@ query = "a.vnnlib.gz"
 
 [[property]]
 name = "digits stay"
-robustness = { inputs = "x.npy", epsilon = "8/255", clip = [0, 1], mean = 0.1, std = [0.3], labels = 3, target = 7 }
 severity = "may-be-undecided"
 timeout = 0.5
+[property.robustness]
+inputs = "x.npy"
+epsilon = "8/255"
+clip = [0, 1]
+mean = 0.1
+std = [0.3]
+labels = 3
+target = 7
+output = "logits"
 
 [[property]]
 range = { lower = -1, upper = [1, 2.5], outputs = [0, 1], min = 0.1, max = 1e2, exclusive = true }
@@ -55,7 +63,7 @@ def test_a_suite_is_read_with_exact_numbers_and_paths_from_its_folder(tmp_path: 
     assert (digits.name, digits.severity, digits.timeout) == ("digits stay", Severity.MAY_BE_UNDECIDED, 0.5)
     clip, mean, deviation = (Fraction(0), Fraction(1)), (Fraction(1, 10),), (Fraction(3, 10),)
     balls = Balls(tmp_path / "x.npy", Fraction(8, 255), clip, mean, deviation)
-    assert digits.asks == Robustness(balls, (3,), 7)
+    assert digits.asks == Robustness(balls, (3,), 7, "logits")
     assert (outputs.name, outputs.severity) == ("property 3", Severity.MAY_FAIL)
     assert outputs.fixed == (tmp_path / "old.txt", tmp_path / "older.txt")
     limits = Limits((Fraction(-1),), (Fraction(1), Fraction(5, 2)), None)

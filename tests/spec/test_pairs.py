@@ -109,7 +109,7 @@ def test_two_inputs_of_one_model_are_of_equal_networks():
         (lambda: monotonicity(UNIT, SIGNATURE, (3,), (0,)), "3 is not an input"),
         (lambda: monotonicity(UNIT, SIGNATURE, (0,), (0,), tolerance=-HALF), "tolerance is negative"),
         (lambda: fairness(UNIT, SIGNATURE, ()), "needs a protected feature"),
-        (lambda: fairness(UNIT, Signature(((1, 3),), ((1,),)), (0,)), "say how far it may differ"),
+        (lambda: fairness(UNIT, Signature(((1, 3),), ((1,),)), (0,)), "say how far outputs may differ"),
         (lambda: fairness(UNIT, SIGNATURE, (0,), chosen=(1,)), "not for the class"),
     ],
 )

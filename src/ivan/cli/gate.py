@@ -113,7 +113,7 @@ def gate(
     \b
     Keys:
       property      name, model, severity, timeout, fixed; and one of those below, or query
-      robustness    inputs, epsilon; clip, mean, std, labels, target
+      robustness    inputs, epsilon; clip, mean, std, labels, target, output
       range         lower and upper, or box; min, max, outputs, exclusive
       equivalence   a region as of robustness or of range; max, outputs
       agreement     a region; label

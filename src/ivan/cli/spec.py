@@ -76,6 +76,7 @@ for _command in (equivalence, agreement, monotonicity, fairness):
     help="The class that has to stay, one for all inputs or one each; by default the model's own answer at the input.",
 )
 @click.option("--targeted", "target", type=click.IntRange(min=0), metavar="K", help="Only class K may not take over.")
+@click.option("--output", metavar="NAME", help="Of several outputs, the one that has the classes' scores.")
 @out_option
 @quiet_option
 def write_robustness(
@@ -88,6 +89,7 @@ def write_robustness(
     deviation: tuple[Fraction, ...] | None,
     labels: tuple[int, ...] | None,
     target: int | None,
+    output: str | None,
     out: str | None,
 ) -> None:
     """Write that MODEL keeps its class while every input moves by at most E.
@@ -117,7 +119,7 @@ def write_robustness(
     places = targets(out, len(centres))
     if labels is not None and len(labels) not in (1, len(centres)):
         raise InputError(f"--label: {len(labels)} classes for {len(centres)} inputs", hint="give one, or one each")
-    runtime, around = Runtime(read.data, 1, read.path), Around(epsilon, clip, mean, deviation, target)
+    runtime, around = Runtime(read.data, 1, read.path), Around(epsilon, clip, mean, deviation, target, output)
     specifications = []
     for number, centre in enumerate(centres):
         name = f"{given.name}, input {number} of {len(centres)}" if len(centres) > 1 else given.name

@@ -35,7 +35,7 @@ CAPABILITIES: dict[str, tuple[str, Callable[[], list[str]]]] = {
     "onnx-opset-versions": ("The oldest and the newest operator set of ONNX.", _opsets),
     "onnx-element-types": ("Element types for which the analysis is sound.", _element_types),
     "onnx-operators": ("Operators of ONNX.", _operators),
-    "vnnlib-versions": ("The oldest and the newest version of VNN-LIB.", lambda: ["1.0", "2.0"]),
+    "vnnlib-versions": ("The oldest and the newest version of VNN-LIB.", lambda: ["1.0", "2.1"]),
     "hidden-node-theories": ("Without (NH) and with (H) hidden tensors.", lambda: ["NH", "H"]),
     "multiple-input-output-theories": (
         "One input and output (SIO), or several (MIO).",

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from ivan.gate.table import Table, as_index, as_indices, as_number, as_numbers, as_truth
+from ivan.gate.table import Table, as_index, as_indices, as_number, as_numbers, as_text, as_truth
 from ivan.spec.box import Vector
 
 
@@ -66,11 +66,13 @@ class Robustness:
         where: around the inputs.
         labels: the classes that have to stay, one for all inputs or one each; None for the base version's own.
         target: the only other class that is looked at.
+        output: of several outputs, the name of the one that has the classes' scores.
     """
 
     where: Balls
     labels: tuple[int, ...] | None
     target: int | None
+    output: str | None
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,10 @@ def _query(reader: Table) -> Path:
 def _robustness(reader: Table) -> Robustness:
     inner = reader.inner("robustness")
     found = Robustness(
-        _balls(inner, "robustness"), inner.take("labels", as_indices, None), inner.take("target", as_index, None)
+        _balls(inner, "robustness"),
+        inner.take("labels", as_indices, None),
+        inner.take("target", as_index, None),
+        inner.take("output", as_text, None),
     )
     inner.end()
     return found

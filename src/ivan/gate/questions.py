@@ -158,7 +158,7 @@ def _around_inputs(model: Model, asked: Robustness, place: str, warn: Warn) -> l
     if labels is not None and len(labels) not in (1, len(centres)):
         raise ValueError(f"{len(labels)} labels for {len(centres)} inputs; give one, or one each")
     runtime = Runtime(model.data, 1, model.path)
-    around = Around(where.epsilon, where.clip, where.mean, where.deviation, asked.target)
+    around = Around(where.epsilon, where.clip, where.mean, where.deviation, asked.target, asked.output)
     made = []
     for number, centre in enumerate(centres):
         name = f"{given.name}, input {number}"

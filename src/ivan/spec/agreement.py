@@ -28,8 +28,7 @@ def agreement(
     Raises:
         ValueError: there is no such class, or only one.
     """
-    if signature.output_size < 2:
-        raise ValueError("a model with one output has no classes to tell apart")
+    signature.check_classes()
     if label is not None:
         check_index(label, signature.output_size, "output")
     f, g = pair(signature, one_model=False)

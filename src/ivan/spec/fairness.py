@@ -55,8 +55,10 @@ def fairness(
     else:
         relations += equal_inputs(f, g, rest)
     if most is None:
-        if signature.output_size < 2:
-            raise ValueError("a model with one output has no classes to tell apart: say how far it may differ")
+        try:
+            signature.check_classes()
+        except ValueError as error:
+            raise ValueError(f"{error}: say how far outputs may differ") from None
         if chosen:
             raise ValueError("outputs are chosen where it matters how far they differ, not for the class")
         violations = other_classes(f, g, None)

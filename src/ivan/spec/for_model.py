@@ -37,6 +37,7 @@ class Around:
             for every channel, or one for every input.
         deviation: likewise.
         target: the only other class that is looked at; None for all of them.
+        output: of several outputs of a model, the name of the one that has the classes' scores.
     """
 
     epsilon: Fraction
@@ -44,6 +45,7 @@ class Around:
     mean: Vector | None = None
     deviation: Vector | None = None
     target: int | None = None
+    output: str | None = None
 
     def box(self, centre: Vector, shape: Sequence[int]) -> Box:
         """What the model's input can be.
@@ -82,21 +84,43 @@ def robust_around(
     Raises:
         ValueError: one of the numbers means nothing for this model.
     """
-    shape = model.network.input_shape
-    kept, odd = _class(run, around.point(centre, shape), label)
+    shape, among = model.network.input_shape, scores(model, around.output)
+    kept, odd = _class(lambda x: run(x)[among.start : among.stop], around.point(centre, shape), label)
     limits = "" if around.clip is None else f", within [{short(around.clip[0])}, {short(around.clip[1])}]"
     before = "" if around.mean is None else ", before it is normalised"
     rivals = "the highest" if around.target is None else f"above output {around.target}"
+    of = "" if around.output is None else f"{around.output} of "
     made = robustness(
         around.box(centre, shape),
         model.network.outputs,
         kept,
         target=around.target,
-        title=f"Output {kept} of {model.network.name} stays {rivals} when every input moves by at most "
+        among=among,
+        title=f"Output {kept} of {of}{model.network.name} stays {rivals} when every input moves by at most "
         f"{short(around.epsilon)}{limits}{before}.",
         notes=_notes(model, "input", name),
     )
     return made, odd
+
+
+def scores(model: Model, name: str | None) -> range:
+    """Which of a model's numbers, its outputs one behind the other, are the classes' scores.
+
+    Raises:
+        ValueError: it has several outputs and none is named, or none of this name.
+    """
+    ports = {port.name: port for port in model.outputs}
+    listed = ", ".join(f"{port.name!r} {list(port.shape)}" for port in model.outputs)
+    if name is None and len(ports) > 1:
+        raise ValueError(f"the model has the outputs {listed}: name the one that has the classes' scores")
+    if name is not None and name not in ports:
+        raise ValueError(f"the model has no output {name!r}; it has {listed}")
+    start = 0
+    for port in model.outputs:
+        if name in (None, port.name):
+            return range(start, start + port.size)
+        start += port.size
+    raise AssertionError(name)
 
 
 def outputs_within(

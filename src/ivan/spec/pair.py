@@ -42,6 +42,13 @@ class Signature:
         """Number of outputs, likewise."""
         return sum(map(prod, self.outputs))
 
+    def check_classes(self) -> None:
+        """Raises ValueError where the outputs are not one tensor of two or more classes' scores."""
+        if len(self.outputs) > 1:
+            raise ValueError("a model with several output tensors has no one class that it decides for")
+        if self.output_size < 2:
+            raise ValueError("a model with one output has no classes to tell apart")
+
 
 @dataclass(frozen=True)
 class Declared:

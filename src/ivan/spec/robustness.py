@@ -15,6 +15,7 @@ def robustness(
     label: int,
     *,
     target: int | None = None,
+    among: range | None = None,
     title: str | None = None,
     notes: Sequence[str] = (),
 ) -> Specification:
@@ -25,26 +26,28 @@ def robustness(
         outputs: number of classes, two or more.
         label: the class that has to stay.
         target: the only other class that is looked at; None for all of them.
+        among: the outputs that are classes' scores, of which label and target are counted; None for all.
         title: first line of the comment.
         notes: further lines.
 
     Raises:
         ValueError: there is no such class, or the target is the label.
     """
-    if outputs < 2:
+    among = range(outputs) if among is None else among
+    if len(among) < 2:
         raise ValueError("a model with one output has no classes to tell apart")
     for name, index in (("label", label), ("target", target)):
-        if index is not None and not 0 <= index < outputs:
-            raise ValueError(f"{name} {index} is not an output: there are {outputs}, counted from 0")
+        if index is not None and not 0 <= index < len(among):
+            raise ValueError(f"{name} {index} is not an output: there are {len(among)}, counted from 0")
     if target == label:
         raise ValueError(f"target and label are both {label}")
-    others = [j for j in range(outputs) if j != label] if target is None else [target]
+    others = [j for j in among if j != among[label]] if target is None else [among[target]]
     rivals = "every other output" if target is None else f"output {target}"
     return Specification(
         title or f"Output {label} stays above {rivals}.",
         box,
         outputs,
-        tuple(f"(>= Y_{j} Y_{label})" for j in others),
+        tuple(f"(>= Y_{j} Y_{among[label]})" for j in others),
         tuple(notes),
     )
 
