@@ -16,7 +16,7 @@ from tests.network.test_reduce import active
 from tests.searches import deployed, eager, search
 from tests.soundness.test_search import assert_true
 from tests.soundness.test_shared_search import shared
-from tests.trees import enclosure_at, random_certificates, random_refinements, random_tree, some_refreshed, tried
+from tests.trees import Walk, random_certificates, random_refinements, random_tree, some_refreshed, tried
 
 from ivan.bounds.reduction import Reduction
 from ivan.bounds.replay import replay
@@ -105,7 +105,8 @@ def test_a_proof_on_the_smaller_network_means_the_same_on_the_whole_one(kind, se
         reduction.tree_units(whole_tree.kind, whole_tree.layer.astype(np.int64), whole_tree.unit.astype(np.int64)),
         tree.unit,
     )
-    empty = [enclosure_at(small, tree, int(node), reduction.refinements(refined)).empty[0] for node in claims.node]
+    walk = Walk(small, tree, reduction.refinements(refined))
+    empty = [walk.at(node).empty[0] for node in claims.node]
     alike = ~np.array(empty)
     np.testing.assert_allclose(one[1][alike], other[1][alike], rtol=1e-8, atol=1e-8)
 
