@@ -250,14 +250,11 @@ def tried(
 def left_open(problem: Problem, proof: Proof, holds: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """(leaf, case) pairs that no certificate on the leaf's path excludes."""
     tree, certificates, region = proof.tree, proof.certificates, proof.tree.region()
+    excluded = set(zip(certificates.node[holds].tolist(), certificates.case[holds].tolist(), strict=True))
     missing = []
-    for leaf in tree.leaves:
-        path = set(path_to(tree, int(leaf)))
-        for case in problem.cases_of[region[leaf]]:
-            covered = any(
-                ok and int(node) in path and claimed == case
-                for ok, node, claimed in zip(holds, certificates.node, certificates.case, strict=True)
-            )
-            if not covered:
-                missing.append((int(leaf), case))
+    for leaf in tree.leaves.tolist():
+        path = path_to(tree, leaf)
+        missing += [
+            (leaf, case) for case in problem.cases_of[region[leaf]] if not any((node, case) in excluded for node in path)
+        ]
     return missing
