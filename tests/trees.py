@@ -255,6 +255,8 @@ def left_open(problem: Problem, proof: Proof, holds: NDArray[np.bool_]) -> list[
     for leaf in tree.leaves.tolist():
         path = path_to(tree, leaf)
         missing += [
-            (leaf, case) for case in problem.cases_of[region[leaf]] if not any((node, case) in excluded for node in path)
+            (leaf, case)
+            for case in problem.cases_of[region[leaf]]
+            if not any((node, case) in excluded for node in path)
         ]
     return missing

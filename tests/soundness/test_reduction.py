@@ -133,7 +133,7 @@ def watched() -> Iterator[list[Reduction]]:
 
 
 def reducible(rng: Rng, kind: str) -> Problem:
-    network = dense(rng, (4, 16, 16, 16, 2)) if kind == "deep" else EXACT[kind](rng)
+    network = dense(rng, (4, 12, 12, 12, 2)) if kind == "deep" else EXACT[kind](rng)
     return hard_problem(rng, lowered(rng, network, by=2.0), radius=1.2, gap=0.05, cases=3)
 
 
@@ -270,15 +270,17 @@ def test_the_proof_of_a_reduced_search_seeds_one_that_reduces_again(seed):
 
 def test_a_reduced_search_cut_short_leaves_an_open_proof_that_a_seed_goes_on_from():
     resumed = 0
-    for seed in range(3):
+    for seed in (1, 2, 3):
         rng = np.random.default_rng(seed)
         problem = reducible(rng, "deep")
-        for checks in (200, 400, 800, 1600):
+        for checks in (100, 200, 400, 800):
             with pytest.MonkeyPatch.context() as patch, watched() as done:
                 eager(patch)
                 cut = search(problem, by_units=True, checks=checks)
                 assert_true(problem, cut, rng)
-                if cut.verdict.decided or not done:
+                if cut.verdict.decided:
+                    break  # and so would be what is cut later
+                if not done:
                     continue
                 assert replay(problem, cut.proof).holds.all()
                 seeded = reuse(problem, cut.proof, lambda x: np.full(2, np.nan), NEVER).seed
@@ -286,7 +288,7 @@ def test_a_reduced_search_cut_short_leaves_an_open_proof_that_a_seed_goes_on_fro
             resumed += 1
             assert result.verdict.decided
             assert_true(problem, result, rng)
-    assert resumed
+    assert resumed > 2
 
 
 @SEARCHES
