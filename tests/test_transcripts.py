@@ -47,6 +47,11 @@ ANYTHING = r"(?:.*\n)*"
 
 
 @pytest.fixture
+def no_compaction() -> None:
+    """Proofs are compacted as they are for a reader, not left alone as in other tests."""
+
+
+@pytest.fixture
 def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where a reader of the documentation stands: a folder with the examples, and `ivan` on the path."""
     folder, programs = tmp_path / "reader", tmp_path / "bin"
