@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import numpy as np
@@ -95,9 +95,11 @@ def plain_call(command: str) -> bool:
 
 def run_here(command: str) -> str:
     """What a command prints, run in this process."""
-    with StringIO() as printed, redirect_stdout(printed), redirect_stderr(printed):
+    data = BytesIO()
+    stream = TextIOWrapper(data, encoding="utf-8", write_through=True)
+    with redirect_stdout(stream), redirect_stderr(stream):
         run(shlex.split(command)[1:])
-        return printed.getvalue().rstrip("\n") + "\n"
+    return data.getvalue().decode().rstrip("\n") + "\n"
 
 
 def run_in_a_shell(command: str, folder: Path) -> str:
