@@ -1,4 +1,7 @@
-"""No test can touch the real proof store, and in none does the clock decide how far a proof is compacted."""
+"""No test can touch the real proof store, in none does the clock decide how far a proof is compacted.
+
+And none computes on more threads because of what another test did before it.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,10 @@ import math
 from pathlib import Path
 
 import pytest
+
+from ivan.process import prepare
+
+prepare()  # as the command does: one BLAS thread a process, and freed memory is kept
 
 
 @pytest.fixture(autouse=True)
@@ -20,3 +27,11 @@ def no_real_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def no_compaction(monkeypatch: pytest.MonkeyPatch) -> None:
     """A proof stays as the search left it."""
     monkeypatch.setattr("ivan.verification.WORTH_COMPACTING", math.inf)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Until the test says otherwise."""
+    from ivan.bounds.parallel import set_threads  # imports numpy: after the preparation
+
+    set_threads(1)

@@ -180,34 +180,51 @@ def by_forms(enclosure: Enclosure) -> Enclosure:
     return found
 
 
-def enclosure_at(problem: Problem, tree: SpecTree, node: int, refinements: Refinements | None = None) -> Enclosure:
-    """The bounds of one node by the tree's recipe, walked from the root, one node at a time."""
-    refinements = Refinements.none() if refinements is None else refinements
-    row = {int(refined): i for i, refined in enumerate(refinements.node)}
-    slopes = -1  # which are nearest
-    enclosure, anchor = None, -1
-    for step in path_to(tree, node):
-        if not (tree.refresh[step] or step == node):
-            continue
-        if enclosure is None:
-            domains = roots(problem, np.array([tree.unit[step]]))
+class Walk:
+    """The bounds of single nodes by the tree's recipe: from the root down, one node at a time, each walked once."""
+
+    def __init__(self, problem: Problem, tree: SpecTree, refinements: Refinements | None = None) -> None:
+        self._problem, self._tree, self._columns = problem, tree, columns_of(tree)
+        self._refinements = Refinements.none() if refinements is None else refinements
+        self._row = {int(refined): i for i, refined in enumerate(self._refinements.node)}
+        self._found: dict[int, tuple[Enclosure, int]] = {}
+
+    def at(self, node: int) -> Enclosure:
+        """The bounds of one node."""
+        return self._at(int(node))[0]
+
+    def _at(self, node: int) -> tuple[Enclosure, int]:
+        """The bounds of a node, and the row of the slopes that are nearest above it or at it, or -1."""
+        if node not in self._found:
+            self._found[node] = self._step(node)
+        return self._found[node]
+
+    def _step(self, node: int) -> tuple[Enclosure, int]:
+        problem, tree, refinements = self._problem, self._tree, self._refinements
+        above = [step for step in path_to(tree, node)[:-1] if tree.refresh[step]]
+        slopes = -1
+        if above:
+            known, slopes = self._at(above[-1])
+            domains = descend(known.domains, self._columns, np.array([node]), np.array([above[-1]]))
         else:
-            domains = descend(enclosure.domains, columns_of(tree), np.array([step]), np.array([anchor]))
-        own = row.get(step, -1)
-        if not tree.refresh[step]:
-            enclosure = from_known(problem.network, domains)
-        elif tree.refresh[step] == Refresh.FORWARD:
+            domains = roots(problem, np.array([tree.unit[node]]))
+        if not tree.refresh[node]:
+            return from_known(problem.network, domains), slopes
+        if tree.refresh[node] == Refresh.FORWARD:
             enclosure = Forward(problem.network).enclose(domains)
         elif slopes < 0:
             enclosure = enclose(problem.network, domains)
         else:
             enclosure = apply(from_known(problem.network, domains), refinements, np.array([slopes]))
-        if own >= 0:
-            slopes = own
+        if node in self._row:
+            slopes = self._row[node]
             enclosure = apply(enclosure, refinements, np.array([slopes]))
-        anchor = step
-    assert enclosure is not None
-    return enclosure
+        return enclosure, slopes
+
+
+def enclosure_at(problem: Problem, tree: SpecTree, node: int, refinements: Refinements | None = None) -> Enclosure:
+    """The bounds of one node of a tree by its recipe."""
+    return Walk(problem, tree, refinements).at(node)
 
 
 def together(enclosures: Sequence[Enclosure]) -> Enclosure:
@@ -219,10 +236,10 @@ def tried(
     problem: Problem, tree: SpecTree, certificates: Certificates, refinements: Refinements | None = None
 ) -> tuple[NDArray[np.bool_], Array]:
     """Which certificates hold, and the bound of each: one certificate at a time."""
-    rows = Rows(problem)
+    rows, walk = Rows(problem), Walk(problem, tree, refinements)
     holds, bound = np.zeros(len(certificates), bool), np.zeros(len(certificates))
     for i in range(len(certificates)):
-        enclosure = enclosure_at(problem, tree, int(certificates.node[i]), refinements)
+        enclosure = walk.at(certificates.node[i])
         one: tuple[NDArray[np.bool_], Forms] = certify(
             enclosure, np.zeros(1, np.int64), certificates.take(np.array([i])), rows
         )
@@ -233,14 +250,13 @@ def tried(
 def left_open(problem: Problem, proof: Proof, holds: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """(leaf, case) pairs that no certificate on the leaf's path excludes."""
     tree, certificates, region = proof.tree, proof.certificates, proof.tree.region()
+    excluded = set(zip(certificates.node[holds].tolist(), certificates.case[holds].tolist(), strict=True))
     missing = []
-    for leaf in tree.leaves:
-        path = set(path_to(tree, int(leaf)))
-        for case in problem.cases_of[region[leaf]]:
-            covered = any(
-                ok and int(node) in path and claimed == case
-                for ok, node, claimed in zip(holds, certificates.node, certificates.case, strict=True)
-            )
-            if not covered:
-                missing.append((int(leaf), case))
+    for leaf in tree.leaves.tolist():
+        path = path_to(tree, leaf)
+        missing += [
+            (leaf, case)
+            for case in problem.cases_of[region[leaf]]
+            if not any((node, case) in excluded for node in path)
+        ]
     return missing

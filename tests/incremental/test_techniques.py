@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -200,6 +201,17 @@ def test_experience_is_the_mean_improvement_of_each_decision(kind, seed):
 # All together
 
 
+@cache
+def updated(by_units: bool) -> tuple[Problem, Proof, Verdict]:
+    """A problem with a network that was updated, a proof for the one before, and what a search without it says."""
+    rng = np.random.default_rng(3)
+    network = dense(rng, (4, 10, 10, 2) if by_units else (3, 8, 8, 2))
+    problem, proof = proved(rng, network, by_units=by_units)
+    assert len(proof.tree) > 5
+    again = build_problem(problem.query, perturbed(rng, network, 0.01))
+    return again, proof, search(again, by_units=by_units).verdict
+
+
 @pytest.mark.parametrize("names", SUBSETS)
 @pytest.mark.parametrize("by_units", [False, True])
 def test_every_combination_gives_the_right_answer(names, by_units):
@@ -207,12 +219,7 @@ def test_every_combination_gives_the_right_answer(names, by_units):
         with pytest.raises(ValueError, match="needs 'reuse'"):
             Techniques.of(names, 0.5, 0.01)
         return
-    rng = np.random.default_rng(3)
-    network = dense(rng, (4, 10, 10, 2) if by_units else (3, 8, 8, 2))
-    problem, proof = proved(rng, network, by_units=by_units)
-    assert len(proof.tree) > 5
-    updated = perturbed(rng, network, 0.01)
-    again = build_problem(problem.query, updated)
+    again, proof, verdict = updated(by_units)
     techniques = Techniques.of(names, 0.5, 0.05)
     reused = reuse(again, proof, never_confirmed, NEVER, None, techniques)
     assert (reused.seed.experience is not None) == techniques.reorder
@@ -221,7 +228,7 @@ def test_every_combination_gives_the_right_answer(names, by_units):
         result_proof = reused.seed.proof
     else:
         result = search(again, by_units=by_units, seed=reused.seed)
-        assert result.verdict is search(again, by_units=by_units).verdict
+        assert result.verdict is verdict
         result_proof = result.proof
         if result.verdict is not Verdict.UNSAT:
             return
@@ -229,12 +236,9 @@ def test_every_combination_gives_the_right_answer(names, by_units):
     assert replay(again, result_proof).complete
 
 
-@pytest.mark.parametrize("names", [names for names in SUBSETS if "reuse" in names])
-@pytest.mark.parametrize("by_units", [False, True])
-@settings(max_examples=4, deadline=None, derandomize=True)
-@given(seed=SEEDS)
-def test_no_combination_proves_what_is_not_so(names, by_units, seed):
-    """The update violates the property next to one point only, and no counterexample is ever confirmed."""
+@cache
+def broken(by_units: bool, seed: int) -> tuple[Problem, Proof]:
+    """A problem with a network that was updated, violated next to one point only, and a proof for the one before."""
     rng = np.random.default_rng(seed)
     network = dense(rng, (4, 8, 8, 2) if by_units else (3, 8, 8, 2))
     problem, proof = proved(rng, network, by_units=by_units)
@@ -244,9 +248,19 @@ def test_no_combination_proves_what_is_not_so(names, by_units, seed):
     # moves the outputs so that the worst of all points, and hardly another, violates the first case
     C = problem.cases[0].C[0]
     shift = -(margin.min() + 1e-3 * np.ptp(margin)) * C / (C @ C)
-    broken = Network(network.layers, network.input_shape, network.output.plus_constant(shift), "broken", "float64")
-    again = build_problem(problem.query, broken)
+    update = Network(network.layers, network.input_shape, network.output.plus_constant(shift), "broken", "float64")
+    again = build_problem(problem.query, update)
     assert again.margins(0, x).min() < 0.0
+    return again, proof
+
+
+@pytest.mark.parametrize("names", [names for names in SUBSETS if "reuse" in names])
+@pytest.mark.parametrize("by_units", [False, True])
+@settings(max_examples=4, deadline=None, derandomize=True)
+@given(seed=SEEDS)
+def test_no_combination_proves_what_is_not_so(names, by_units, seed):
+    """No counterexample is ever confirmed."""
+    again, proof = broken(by_units, seed)
     reused = reuse(again, proof, never_confirmed, NEVER, None, Techniques.of(names, 0.5, 0.05))
     assert not reused.complete
     result = Search(again, never_confirmed, reused.seed, deadline=Patience(300), by_units=by_units).run()

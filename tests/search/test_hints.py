@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engine import EXACT, FEW, random_problem
-from tests.trees import enclosure_at, path_to, random_certificates, random_tree, together
+from tests.trees import Walk, enclosure_at, path_to, random_certificates, random_tree, together
 
 from ivan.bounds.ascent import from_certificates, initial
 from ivan.bounds.objective import Rows
@@ -27,7 +27,8 @@ def test_every_pair_starts_from_its_nearest_hint(seed: int) -> None:
     _, first = np.unique(pairs, axis=1, return_index=True)  # one hint a node and case
     hints = certificates.take(first)
     node, case = rng.integers(0, len(tree), 9), rng.integers(0, len(problem.cases), 9)
-    enclosure, owner = together([enclosure_at(problem, tree, int(n)) for n in node]), np.arange(9)
+    walk = Walk(problem, tree)
+    enclosure, owner = together([walk.at(n) for n in node]), np.arange(9)
     found = Hints(tree, hints).start(enclosure, owner, node, case, rows)
     for i, n in enumerate(node):
         at = [

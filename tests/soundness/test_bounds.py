@@ -22,7 +22,7 @@ from tests.engine import (
     random_problem,
 )
 from tests.soundness.exact import ExactNetwork, vector
-from tests.trees import columns_of, enclosure_at, inside, random_tree
+from tests.trees import Walk, columns_of, inside, random_tree
 
 from ivan.bounds import forward
 from ivan.bounds.backward import Forms, bound_outputs
@@ -105,9 +105,9 @@ def test_sampled_points_that_satisfy_the_splits_never_leave_the_bounds_of_a_node
     x = points(rng, problem.regions[0].lower, problem.regions[0].upper, 1000)
     before = pre_activations(problem.network, x)
     values, index = margins(problem, 0, x), every_row(problem, 0)
-    covered = np.zeros(len(x), bool)
+    covered, walk = np.zeros(len(x), bool), Walk(problem, tree)
     for leaf in tree.leaves:
-        enclosure = enclosure_at(problem, tree, int(leaf))
+        enclosure = walk.at(leaf)
         here = inside(tree, int(leaf), x, before)
         covered |= here
         assert not (here.any() and enclosure.empty[0])
@@ -124,9 +124,9 @@ def test_a_child_never_has_wider_bounds_than_its_parent(kind, seed):
     rng = np.random.default_rng(seed)
     problem = random_problem(rng, EXACT[kind](rng))
     tree = random_tree(rng, problem, 8)
+    walk = Walk(problem, tree)
     for node in range(1, len(tree)):
-        above = enclosure_at(problem, tree, int(tree.parent[node]))
-        below = enclosure_at(problem, tree, node)
+        above, below = walk.at(tree.parent[node]), walk.at(node)
         if below.empty[0] or above.empty[0]:
             continue
         for (low, high), (inner_low, inner_high) in zip(above.intervals, below.intervals, strict=True):

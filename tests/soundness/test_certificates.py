@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.engine import EXACT, FEW, LAWS, NETWORKS, Array, points, pre_activations, random_problem
-from tests.trees import enclosure_at, inside, ragged, random_certificates, random_tree
+from tests.trees import Walk, enclosure_at, inside, ragged, random_certificates, random_tree
 
 from ivan.bounds.certify import certify
 from ivan.bounds.objective import Rows
@@ -32,9 +32,10 @@ def values(problem: Problem, claims: Certificates, i: int, x: Array) -> Array:
 def assert_sound(problem: Problem, tree: SpecTree, claims: Certificates, x: Array) -> int:
     """Fails where a bound is above a sampled value; returns how many bounds are finite."""
     before, rows, finite = pre_activations(problem.network, x), Rows(problem), 0
+    walk = Walk(problem, tree)
     for i in range(len(claims)):
         node = int(claims.node[i])
-        enclosure = enclosure_at(problem, tree, node)
+        enclosure = walk.at(node)
         here = x[inside(tree, node, x, before)]
         holds, forms = certify(enclosure, np.zeros(1, np.int64), claims.take(np.array([i])), rows)
         assert not np.isnan(forms.bound[0])

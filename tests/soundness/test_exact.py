@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.engine import EXACT, FEW, LAWS, Box, Half, Rng, affine, problem_of, random_problem
 from tests.soundness.exact import ExactNetwork, bound, margin, vector
-from tests.trees import by_forms, enclosure_at, ragged, random_tree
+from tests.trees import Walk, by_forms, enclosure_at, ragged, random_tree
 
 from ivan.bounds.backward import bound_outputs
 from ivan.bounds.certify import certify
@@ -84,8 +84,9 @@ def test_the_rigorous_bound_is_below_the_exact_bound_and_close_to_it(kind, multi
     problem = random_problem(rng, EXACT[kind](rng), cases=3)
     exact, rows = ExactNetwork(problem.network), Rows(problem)
     tree = random_tree(rng, problem, 6)
+    walk = Walk(problem, tree)
     for node in (0, *tree.leaves):
-        enclosure = by_forms(enclosure_at(problem, tree, int(node)))
+        enclosure = by_forms(walk.at(node))
         if enclosure.empty[0]:
             continue
         for case in range(len(problem.cases)):

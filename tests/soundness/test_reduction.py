@@ -16,7 +16,7 @@ from tests.network.test_reduce import active
 from tests.searches import deployed, eager, search
 from tests.soundness.test_search import assert_true
 from tests.soundness.test_shared_search import shared
-from tests.trees import enclosure_at, random_certificates, random_refinements, random_tree, some_refreshed, tried
+from tests.trees import Walk, random_certificates, random_refinements, random_tree, some_refreshed, tried
 
 from ivan.bounds.reduction import Reduction
 from ivan.bounds.replay import replay
@@ -105,7 +105,8 @@ def test_a_proof_on_the_smaller_network_means_the_same_on_the_whole_one(kind, se
         reduction.tree_units(whole_tree.kind, whole_tree.layer.astype(np.int64), whole_tree.unit.astype(np.int64)),
         tree.unit,
     )
-    empty = [enclosure_at(small, tree, int(node), reduction.refinements(refined)).empty[0] for node in claims.node]
+    walk = Walk(small, tree, reduction.refinements(refined))
+    empty = [walk.at(node).empty[0] for node in claims.node]
     alike = ~np.array(empty)
     np.testing.assert_allclose(one[1][alike], other[1][alike], rtol=1e-8, atol=1e-8)
 
@@ -132,7 +133,7 @@ def watched() -> Iterator[list[Reduction]]:
 
 
 def reducible(rng: Rng, kind: str) -> Problem:
-    network = dense(rng, (4, 16, 16, 16, 2)) if kind == "deep" else EXACT[kind](rng)
+    network = dense(rng, (4, 12, 12, 12, 2)) if kind == "deep" else EXACT[kind](rng)
     return hard_problem(rng, lowered(rng, network, by=2.0), radius=1.2, gap=0.05, cases=3)
 
 
@@ -269,15 +270,17 @@ def test_the_proof_of_a_reduced_search_seeds_one_that_reduces_again(seed):
 
 def test_a_reduced_search_cut_short_leaves_an_open_proof_that_a_seed_goes_on_from():
     resumed = 0
-    for seed in range(3):
+    for seed in (1, 2, 3):
         rng = np.random.default_rng(seed)
         problem = reducible(rng, "deep")
-        for checks in (200, 400, 800, 1600):
+        for checks in (100, 200, 400, 800):
             with pytest.MonkeyPatch.context() as patch, watched() as done:
                 eager(patch)
                 cut = search(problem, by_units=True, checks=checks)
                 assert_true(problem, cut, rng)
-                if cut.verdict.decided or not done:
+                if cut.verdict.decided:
+                    break  # and so would be what is cut later
+                if not done:
                     continue
                 assert replay(problem, cut.proof).holds.all()
                 seeded = reuse(problem, cut.proof, lambda x: np.full(2, np.nan), NEVER).seed
@@ -285,7 +288,7 @@ def test_a_reduced_search_cut_short_leaves_an_open_proof_that_a_seed_goes_on_fro
             resumed += 1
             assert result.verdict.decided
             assert_true(problem, result, rng)
-    assert resumed
+    assert resumed > 2
 
 
 @SEARCHES

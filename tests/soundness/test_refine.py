@@ -10,6 +10,7 @@ from tests.engine import EXACT, FEW, LAWS, NETWORKS, dense, points, pre_activati
 from tests.searches import Patience
 from tests.soundness.test_bounds import assert_forms_hold, assert_layers_hold, every_row, margins
 from tests.trees import (
+    Walk,
     columns_of,
     enclosure_at,
     inside,
@@ -104,8 +105,9 @@ def test_no_slopes_whatever_lead_to_bounds_that_points_leave(kind, seed):
     hostile.check(tree, sizes_of(problem.network))
     x = points(rng, problem.regions[0].lower, problem.regions[0].upper, 800)
     before = pre_activations(problem.network, x)
+    walk = Walk(problem, tree, hostile)
     for node in range(len(tree)):
-        enclosure = enclosure_at(problem, tree, node, hostile)
+        enclosure = walk.at(node)
         here = inside(tree, node, x, before)
         assert not (here.any() and enclosure.empty[0])
         assert_layers_hold(enclosure, 0, [z[here] for z in before])
@@ -182,7 +184,8 @@ def test_domains_with_different_refinements_or_none_do_not_disturb_each_other(ki
     problem = random_problem(rng, EXACT[kind](rng))
     tree = random_tree(rng, problem, 5)
     leaves = tree.leaves[:4]
-    alone = [enclosure_at(problem, tree, int(node)) for node in leaves]
+    walk = Walk(problem, tree)
+    alone = [walk.at(node) for node in leaves]
     hostile = random_refinements(rng, problem, np.arange(4))
     which = rng.integers(-1, 4, len(leaves))
     found = apply(together(alone), hostile, which)
@@ -236,7 +239,8 @@ def test_replay_with_refinements_finds_what_one_certificate_at_a_time_finds(kind
     replayed = replay(problem, proof)
     holds, bound = tried(problem, tree, claims, proof.refinements)
     # in an empty domain a bound means nothing
-    empty = np.array([enclosure_at(problem, tree, int(node), proof.refinements).empty[0] for node in claims.node])
+    walk = Walk(problem, tree, proof.refinements)
+    empty = np.array([walk.at(node).empty[0] for node in claims.node])
     np.testing.assert_allclose(replayed.bound[~empty], bound[~empty], rtol=CLOSE, atol=CLOSE)
     decided = empty | (np.abs(bound) > CLOSE)
     np.testing.assert_array_equal(replayed.holds[decided], holds[decided])
@@ -272,12 +276,12 @@ def test_anchors_are_the_bounds_of_the_nearest_refreshed_ancestors_by_the_recipe
     tree = random_tree(rng, problem, 8)
     refinements = random_refinements(rng, problem, some_refreshed(rng, tree))
     wanted = rng.permutation(tree.leaves)[: int(rng.integers(1, len(tree.leaves) + 1))]
-    seen: list[int] = []
+    seen, walk = list[int](), Walk(problem, tree, refinements)
     for leaves, ancestors, rows, domains in anchors(problem, Proof(tree, Certificates.none(), refinements), wanted):
         seen += leaves.tolist()
         for leaf, ancestor, row in zip(leaves.tolist(), ancestors.tolist(), rows.tolist(), strict=True):
             assert ancestor == [step for step in path_to(tree, leaf) if tree.refresh[step]][-1]
-            assert_alike(domains, row, enclosure_at(problem, tree, ancestor, refinements))
+            assert_alike(domains, row, walk.at(ancestor))
     assert sorted(seen) == sorted(wanted.tolist())
 
 
@@ -301,10 +305,10 @@ def test_bounds_by_the_recipe_do_not_depend_on_the_company_a_node_is_in(kind, se
     refinements = random_refinements(rng, problem, some_refreshed(rng, tree))
     below = np.flatnonzero((tree.refresh != Refresh.NONE) & (tree.parent >= 0))
     assume(len(below))
-    parts = []
+    parts, walk = [], Walk(problem, tree, refinements)
     for node in below.tolist():
         anchor = [step for step in path_to(tree, node)[:-1] if tree.refresh[step]][-1]
-        known = enclosure_at(problem, tree, anchor, refinements).domains
+        known = walk.at(anchor).domains
         parts.append(descend(known, columns_of(tree), np.array([node]), np.array([anchor])))
     order = rng.permutation(len(below))
     recipe = Recipe(problem.network, Proof(tree, Certificates.none(), refinements))
@@ -312,4 +316,4 @@ def test_bounds_by_the_recipe_do_not_depend_on_the_company_a_node_is_in(kind, se
     assert len(found) == len(below)
     for row, i in enumerate(order.tolist()):
         assert_alike(found.domains, row, recipe.enclose(below[[i]], parts[i], NEVER))
-        assert_alike(found.domains, row, enclosure_at(problem, tree, int(below[i]), refinements))
+        assert_alike(found.domains, row, walk.at(below[i]))

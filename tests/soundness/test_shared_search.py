@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -28,20 +28,28 @@ from ivan.proof import State
 from ivan.search import Search, Seed, Statistics, loop
 from ivan.search import by_units as units
 from ivan.search.candidates import Candidates
+from ivan.search.frontier import Frontier
 from ivan.search.sharing import Findings, Rounds, absorb
 from ivan.search.workspace import Workspace
 from ivan.verdict import Verdict
 
 SEEDS = st.integers(0, 2**32 - 1)
+TO_THE_END = 10**9
+"""Steps of a round that ends when one of the processes has nothing left to do."""
 
 
 @contextmanager
-def shared(deny: bool = False) -> Iterator[list[int]]:
+def shared(*, steps: int = 6, deny: bool = False) -> Iterator[list[int]]:
     """Two processes share a search as soon as two nodes are open; gives the processes that are started.
 
-    With `deny`, no counterexample is ever confirmed by this one.
+    No clock ends a round: the other process does, after so many steps. With `deny`, no counterexample is ever
+    confirmed by this one.
     """
-    parent, confirmed = os.getpid(), Candidates.confirmed
+    parent, confirmed, apart = os.getpid(), Candidates.confirmed, Search._apart
+
+    def counted(self: Search, frontier: Frontier, until: float, stop: Callable[[], bool]) -> Findings:
+        left = iter(range(steps))
+        return apart(self, frontier, until, lambda: stop() or next(left, None) is None)
 
     def elsewhere(self: Candidates, x: Array, case: int) -> bool:
         return os.getpid() != parent and confirmed(self, x, case)
@@ -49,14 +57,15 @@ def shared(deny: bool = False) -> Iterator[list[int]]:
     with two_processes() as (started, patch):
         eager(patch)
         patch.setattr(Rounds, "due", lambda self, count: self._allowed and count >= 2)
-        patch.setattr(Rounds, "next", lambda self: 0.05)
+        patch.setattr(Rounds, "next", lambda self: 3600.0)
+        patch.setattr(Search, "_apart", counted)
         if deny:
             patch.setattr(Candidates, "confirmed", elsewhere)
         yield started
 
 
 def shareable(rng: Rng, *, by_units: bool, gap: float = 0.1) -> Problem:
-    sizes = (4, 10, 10, 10, 2) if by_units else (3, 8, 8, 2)
+    sizes = (4, 8, 8, 8, 2) if by_units else (3, 8, 8, 2)
     return hard_problem(rng, dense(rng, sizes), radius=1.0 if by_units else 0.5, gap=gap, boxes=2)
 
 
@@ -68,7 +77,7 @@ def test_a_shared_search_says_what_a_lonely_one_says_and_its_proof_replays(by_un
     problem = shareable(rng, by_units=by_units)
     lonely = search(problem, by_units=by_units)
     with shared() as started:
-        result = search(problem, by_units=by_units)
+        result = search(problem, by_units=by_units, checks=10**6)
     assert len(lonely.proof.tree) < 6 or started
     assert result.verdict is lonely.verdict
     assert result.verdict.decided
@@ -114,7 +123,7 @@ def test_a_partner_that_dies_loses_nothing(fault, by_units):
     original = Search._apart
     with shared() as started, pytest.MonkeyPatch.context() as patch:
         patch.setattr(Search, "_apart", lambda self, *rest: fault(original, self, *rest))
-        result = search(problem, by_units=by_units)
+        result = search(problem, by_units=by_units, checks=10**6)
     assert len(started) == 1 or fault is killed  # that one may have nothing left to do before it is killed
     assert started
     assert result.verdict is search(problem, by_units=by_units).verdict
@@ -129,10 +138,9 @@ def test_a_partner_tries_again_what_was_proved_at_a_root_that_it_refines():
     def partner_denies(*arguments: Any) -> tuple[Any, Any]:
         return (certify if os.getpid() == parent else nothing_holds)(*arguments)
 
-    with shared() as started, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Rounds, "next", lambda self: 10.0)  # ends as soon as one of them has nothing left to do
+    with shared(steps=TO_THE_END) as started, pytest.MonkeyPatch.context() as patch:
         patch.setattr(units, "certify", partner_denies)
-        result = search(problem, by_units=True, seed=seed)
+        result = search(problem, by_units=True, seed=seed, checks=10**6)
     assert started
     assert result.proof.refinements.node.tolist() == [0, 1]
     before, after = (
@@ -163,7 +171,7 @@ def test_a_counterexample_that_the_partner_finds_is_returned(by_units, seed):
     rng = np.random.default_rng(seed)
     problem = shareable(rng, by_units=by_units, gap=-0.4)
     with shared(deny=True) as started:
-        result = search(problem, by_units=by_units)
+        result = search(problem, by_units=by_units, checks=10**6)
     assert started
     assert result.verdict is Verdict.SAT
     assert_true(problem, result, rng)
@@ -207,8 +215,7 @@ def test_what_the_partner_has_found_by_the_deadline_is_kept_and_nothing_else_cou
     """Not the batch that this process was in the middle of, either, when nothing else is left."""
     rng = np.random.default_rng(4)
     problem = shareable(rng, by_units=by_units, gap=0.03)
-    with shared() as started, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Rounds, "next", lambda self: 600.0)  # until all of its part is done
+    with shared(steps=TO_THE_END) as started, pytest.MonkeyPatch.context() as patch:
         patch.setattr(Partner, "stop", lambda self: None)
         lonely = Search(
             problem,

@@ -1,0 +1,34 @@
+"""Every version of an example gets the verdict that stands beside it, from scratch.
+
+The model that it was made from does so in test_versions.py, where its proof is stored. So does the version of 16 bits
+where `unsat` is expected: it computes nearly the same, and a search from scratch would be the one of that model again.
+"""
+
+from __future__ import annotations
+
+import pytest
+from tests.examples.listed import FOLDER, PATIENCE, ROWS, Row, assert_expected, files, models, versions
+
+import ivan
+
+
+def from_scratch(row: Row) -> bool:
+    first = row is versions(row["property"])[0]
+    alike = ".int16." in files(row)[-1] and row["expected"] == "unsat"
+    return not (first or alike)
+
+
+def identity(row: Row) -> str:
+    return f"{files(row)[-1].removesuffix('.onnx')}-{row['property'].removesuffix('.vnnlib')}"
+
+
+@pytest.mark.parametrize("row", list(filter(from_scratch, ROWS)), ids=identity)
+def test_example_has_the_verdict_beside_it(row: Row) -> None:
+    assert_expected(ivan.verify(models(row), FOLDER / row["property"], timeout=PATIENCE, store=False), row)
+
+
+def test_every_file_of_the_folder_is_listed() -> None:
+    listed = {path for row in ROWS for path in files(row)} | {row["property"] for row in ROWS}
+    there = {path.name for pattern in ("*.onnx", "*.vnnlib") for path in FOLDER.glob(pattern)}
+    assert there == listed
+    assert {row["expected"] for row in ROWS} == {"sat", "unsat"}
