@@ -176,6 +176,8 @@ def _resized(
         raise node.unsupported(f"with mode {mode!r}")
     result, cropped = x, transformation == "tf_crop_and_resize"
     beyond = np.zeros((1,) * x.ndim, bool)
+    after = {line.axis: line.after for line in lines}
+    check_size([after.get(axis, before) for axis, before in enumerate(x.shape)])
     for line in lines:
         axis = line.axis
         check_size((*result.shape[:axis], line.after, *result.shape[axis + 1 :]))
