@@ -19,6 +19,7 @@ from ivan.network.activations import Exp, Floor, Identity, Product, Relu, Sigmoi
 from ivan.network.affine import Affine
 from ivan.network.layers import Layer, Network
 from ivan.network.linear import Convolution, Dense, Selection
+from ivan.network.link import linked
 from ivan.network.onnx_reader import read_network
 from ivan.problem import Problem, build_problem
 from ivan.vnnlib import Query, parse_query
@@ -126,7 +127,18 @@ PIECEWISE: dict[str, Callable[[Rng], Network]] = EXACT | {
 }
 """Networks of ReLUs alone."""
 
-NETWORKS = PIECEWISE | CURVED
+
+def tied(network: Network) -> Network:
+    """Two runs of a network of three inputs, tied to one another, that differ in the first."""
+    return linked(network, np.arange(3), np.array([3, 1, 2]), np.zeros(3, np.int64), 4)
+
+
+def runs(rng: Rng) -> Network:
+    """Two runs of a network with skip connections."""
+    return tied(residual(rng))
+
+
+NETWORKS = PIECEWISE | CURVED | {"runs": runs}
 
 
 def perturbed(rng: Rng, network: Network, share: float) -> Network:
@@ -156,6 +168,9 @@ def versions(rng: Rng, kind: str, share: float) -> tuple[Network, Network]:
     if kind in EXACT or kind in CURVED:
         network = NETWORKS[kind](rng)
         return network, perturbed(rng, network, share)
+    if kind == "runs":
+        network = residual(rng)
+        return tied(network), tied(perturbed(rng, network, share))
     data = models.ALL[kind.removeprefix("onnx ")](rng)
     return from_onnx(data), from_onnx(nudged(data, share, int(rng.integers(2**32))))
 

@@ -227,6 +227,31 @@ def test_networks_over_other_inputs_or_of_another_architecture_have_no_such_form
     assert deploy(apart(0.05), {"f": "f.onnx", "g": "f.onnx"}).as_differences() is None
 
 
+def test_two_runs_of_one_network_have_a_form_in_which_they_are_tied(folder):
+    one = {"f": "f.onnx", "g": "f.onnx"}
+    free = deploy(apart(0.05, equal(0, 3) + equal(2, 5)), one)
+    rising = deploy(apart(0.05, equal(0, 3) + "(assert (<= X_1 X_4))" + equal(2, 5)), one)
+    forms = [plain.as_runs() for plain in (free, rising)]
+    x = np.random.default_rng(0).uniform(-0.5, 0.5, (50, 4))
+    for problem, plain in zip(forms, (free, rising), strict=True):
+        assert problem is not None
+        assert len(plain.forms) == 2
+        np.testing.assert_allclose(problem.network(x), plain.problem.network(x), atol=1e-12)
+        assert problem.network.digest != plain.problem.network.digest
+    named = [[layer.name for layer in problem.network.layers] for problem in forms if problem is not None]
+    assert ["moves of inputs" in names for names in named] == [False, True]
+    assert deploy(apart(0.05, equal(0, 3) + equal(2, 5)), MODELS).as_runs() is None  # two networks
+    assert deploy(apart(0.05), one).as_runs() is None  # one run
+
+
+def test_what_is_proved_of_two_runs_is_kept_and_checked_again(folder):
+    one, query = {"f": "f.onnx", "g": "f.onnx"}, apart(2.0, equal(0, 3) + "(assert (<= X_1 X_4))" + equal(2, 5))
+    first = ivan.verify(one, query, store="proofs.db", timeout=60)
+    again = ivan.verify(one, query, store="proofs.db", timeout=60, recheck=True)
+    assert (first.verdict, again.verdict, again.base_use) == (Verdict.UNSAT, Verdict.UNSAT, Use.PROOF)
+    assert again.reused_leaves == again.base_leaves
+
+
 def test_an_answer_about_real_numbers_is_none_about_a_models_arithmetic(folder):
     def verdict(element: str, by: float) -> ivan.Outcome:
         declared = network("f", [tensor("X", 1, 3, element=element)], [tensor("Y", 1, 2, element=element)])

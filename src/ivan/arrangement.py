@@ -20,6 +20,7 @@ from ivan.network.compare import same_architecture
 from ivan.network.element_types import INTEGERS
 from ivan.network.layers import Network
 from ivan.network.linear import Selection
+from ivan.network.link import linked, piecewise_linear
 from ivan.vnnlib import Query
 from ivan.vnnlib.formula import And, Atom, inequality
 
@@ -144,6 +145,31 @@ def arranged_as_differences(query: Query, parts: Sequence[Part]) -> Network | No
     return with_products(both, query.products)
 
 
+def arranged_as_runs(query: Query, parts: Sequence[Part]) -> Network | None:
+    """The same question about two runs of one network of ReLUs at different inputs, tied by how far values moved.
+
+    None for any other networks.
+    """
+    if len(parts) != 2 or arithmetic(query):
+        return None
+    place = distinct_inputs(query)
+    first, second = (Part(part.network, place[part.inputs], part.outputs) for part in parts)
+    network = first.network
+    if network is not second.network or np.array_equal(first.inputs, second.inputs) or not piecewise_linear(network):
+        return None
+    inputs = int(place.max(initial=-1)) + 1
+    beside = combine([first, second], (inputs,))
+    below = {(int(place[i]), int(place[j])) for i, j in _orders(query)}
+    pairs = list(zip(first.inputs.tolist(), second.inputs.tolist(), strict=True))
+    signs = np.array([(pair in below) - (pair[::-1] in below) for pair in pairs], np.int64)
+    both = linked(network, first.inputs, second.inputs, signs, inputs)
+    wanted = [np.arange(network.outputs) if part.outputs is None else part.outputs for part in (first, second)]
+    chosen = np.concatenate([wanted[0], network.outputs + wanted[1]])
+    output = both.output.then(Selection(chosen, both.outputs))
+    both = replace(both, output=output, name=beside.name, precision=beside.precision, types=beside.types)
+    return with_products(both, query.products)
+
+
 def same_terms(query: Query, other: Query) -> bool:
     """Do the inputs, outputs and products of two queries about one arranged network mean the same?"""
     return (
@@ -181,11 +207,17 @@ def distinct_inputs(query: Query) -> Index:
 
 def _equations(query: Query) -> list[tuple[int, int]]:
     """Pairs of inputs that stand equal outside of all disjunctions."""
+    below = _orders(query)
+    return [(i, j) for i, j in below if i < j and (j, i) in below]
+
+
+def _orders(query: Query) -> set[tuple[int, int]]:
+    """Pairs of inputs (i, j) where x_i <= x_j stands outside of all disjunctions."""
     if query.version < 2:  # there was never a reason to write that
-        return []
+        return set()
     formula = query.formula
     atoms = [formula] if isinstance(formula, Atom) else formula.operands if isinstance(formula, And) else ()
-    below: set[tuple[int, int]] = set()  # (i, j) where x_i <= x_j
+    below: set[tuple[int, int]] = set()
     for atom in atoms:
         if not isinstance(atom, Atom) or atom.left.mentions_output or atom.right.mentions_output:
             continue
@@ -193,4 +225,4 @@ def _equations(query: Query) -> list[tuple[int, int]]:
         if len(pairs) == 2 and bound == 0 and pairs[0][1] == -pairs[1][1]:
             (i, c), (j, _) = pairs
             below.add((i, j) if c > 0 else (j, i))
-    return [(i, j) for i, j in below if i < j and (j, i) in below]
+    return below

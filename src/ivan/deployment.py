@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.arrangement import REAL, arranged, arranged_as_differences, check_types
+from ivan.arrangement import REAL, arranged, arranged_as_differences, arranged_as_runs, check_types
 from ivan.errors import InputError, MismatchError
 from ivan.network.combine import Part
 from ivan.network.element_types import coarser
@@ -94,11 +94,16 @@ class Deployment:
         network = arranged_as_differences(self.query, self._parts) if self.query.networks else None
         return None if network is None else build_problem(self.query, network, self.problem.place)
 
+    def as_runs(self) -> Problem | None:
+        """The same problem with two runs of one network tied to one another; None where it is about anything else."""
+        network = arranged_as_runs(self.query, self._parts) if self.query.networks else None
+        return None if network is None else build_problem(self.query, network, self.problem.place)
+
     @property
     def forms(self) -> tuple[Problem, ...]:
-        """The problem in every form in which its proof may be stored: side by side, and as differences where it can."""
-        carried = self.as_differences()
-        return (self.problem,) if carried is None else (self.problem, carried)
+        """The problem in every form in which its proof may be stored: side by side, and tied in any way that it can."""
+        others = (self.as_differences(), self.as_runs())
+        return (self.problem, *(form for form in others if form is not None))
 
     @property
     def name(self) -> str:

@@ -37,7 +37,7 @@ from ivan.options import Options
 from ivan.outcome import Claim, Listener, Outcome, Use
 from ivan.problem import Problem
 from ivan.search import Search, Seed
-from ivan.search.form import carrying_pays
+from ivan.search.form import carrying_pays, linking_pays
 from ivan.verdict import Verdict
 from ivan.vnnlib import Query, read_query
 
@@ -141,7 +141,10 @@ class _Verification:
         return self._checked_runtime().run(x)
 
     def _in_its_form(self, deployment: Deployment) -> Problem:
-        """Two networks side by side, or the second as differences from the first."""
+        """Two networks side by side, or the second as differences from the first, or both tied to one another."""
+        runs = deployment.as_runs()
+        if runs is not None and linking_pays(runs):
+            return runs
         carried = deployment.as_differences()
         if carried is None:
             return deployment.problem

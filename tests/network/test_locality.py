@@ -64,6 +64,13 @@ def test_the_window_of_a_unit_is_what_its_kernel_covers():
     assert part.rows == 1
 
 
+def test_nothing_is_read_for_outputs_that_a_selection_takes_from_nowhere():
+    conv = Convolution(np.ones((2, 3, 3, 3)), (3, 8, 8), pads=(1, 1, 1, 1))
+    linear = Product(Selection(np.array([-1, 5, -1]), conv.rows), conv)
+    part, columns = restricted(linear, np.array([0, 2]))
+    assert (part.rows, part.columns, len(columns)) == (2, 0, 0)
+
+
 def test_places_are_seen_through_what_only_moves_or_scales():
     conv = Convolution(np.ones((2, 1, 2, 2)), (1, 4, 5))
     y, x = np.divmod(np.arange(conv.rows) % 12, 4)

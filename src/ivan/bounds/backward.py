@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from ivan.bounds.chunks import in_chunks
 from ivan.bounds.cone import Cone, cones
 from ivan.bounds.objective import Objective
-from ivan.bounds.rigorous import UNIT, down, gamma
+from ivan.bounds.rigorous import UNIT, down, gamma, magnitude
 from ivan.deadline import NEVER, Deadline
 from ivan.network.activations import Choice, Identity, Lines
 from ivan.network.affine import Affine
@@ -68,16 +68,19 @@ class Advice:
     Attributes:
         slopes: per layer, (R, n_k) lower slopes in [0, 1]; only an activation that is `sloped` has a use for them.
         multipliers: per layer, (R, m_k) signed multipliers, one for each number of the pre-activation.
+        ties: by layer (0-based) of moves, (R, n_k) signed: how much of each move both values take over.
     """
 
     slopes: list[Array | None] = field(default_factory=list)
     multipliers: list[Array | None] = field(default_factory=list)
+    ties: dict[int, Array] = field(default_factory=dict)
 
     def take(self, rows: slice) -> Advice:
         """The advice for some rows."""
         return Advice(
             [None if s is None else s[rows] for s in self.slopes],
             [None if m is None else m[rows] for m in self.multipliers],
+            {k: tie[rows] for k, tie in self.ties.items()},
         )
 
 
@@ -145,6 +148,10 @@ def sweep(enclosure: Enclosure, rows: Rows, advice: Advice | None = None) -> For
             if a is None:
                 continue
             layer = enclosure.network.layers[k - 1]
+            tie = advice.ties.get(k - 1) if advice is not None else None
+            if tie is not None:
+                a = a - tie
+                error = error + gamma(layer.size + 2) * (np.abs(a) * of(enclosure.reach[k])).sum(axis=1)
             if not isinstance(layer.activation, Identity):
                 lines = enclosure.lines[k - 1]
                 slope = advice.slopes[k - 1] if advice is not None and advice.slopes else None
@@ -168,6 +175,11 @@ def sweep(enclosure: Enclosure, rows: Rows, advice: Advice | None = None) -> For
                 a *= lower_slope
                 negative *= of_lines(lines.upper_slope)
                 a += negative
+            if tie is not None:
+                values = slice(3 * layer.size, 5 * layer.size)
+                a[:, values] += np.concatenate([-tie, tie], axis=1)
+                size = magnitude(*(of(side)[:, values] for side in enclosure.intervals[k - 1]))
+                error = error + gamma(layer.affine.size + 2) * (np.abs(a[:, values]) * size).sum(axis=1)
             multiplier = advice.multipliers[k - 1] if advice is not None and advice.multipliers else None
             if multiplier is not None:
                 low, high = (of(side) for side in enclosure.intervals[k - 1])

@@ -9,6 +9,7 @@ from ivan.bounds.backward import Advice, Forms, bound_outputs
 from ivan.bounds.enclosure import Enclosure
 from ivan.bounds.objective import Objective, Rows
 from ivan.deadline import NEVER, Deadline
+from ivan.network.activations import ReluLinked
 from ivan.proof import Certificates, MultiplierKind
 
 Index = NDArray[np.int64]
@@ -43,7 +44,7 @@ def holds(enclosure: Enclosure, owner: Index, objective: Objective, forms: Forms
 def advice(enclosure: Enclosure, owner: Index, certificates: Certificates) -> Advice | None:
     """Slopes and multipliers as arrays; advice for units that are not there is dropped.
 
-    A multiplier of kind SPLIT counts only where the unit is split on the domain's path.
+    A multiplier of kind SPLIT counts only where the unit is split on the domain's path, one of kind TIE only for moves.
     """
     layers = enclosure.network.layers
     result = Advice([None] * len(layers), [None] * len(layers))
@@ -64,9 +65,15 @@ def advice(enclosure: Enclosure, owner: Index, certificates: Certificates) -> Ad
             row, unit, kind = multiplier_rows[chosen], entries["unit"][chosen], entries["kind"][chosen]
             mask = enclosure.split[k]
             on_path = np.zeros(len(row), bool) if mask is None else mask[owner[row], unit]
-            counts = on_path | (kind == MultiplierKind.BOUND)
+            counts = (on_path & (kind != MultiplierKind.TIE)) | (kind == MultiplierKind.BOUND)
             multipliers = np.zeros((count, layer.affine.size))
             with np.errstate(over="ignore", invalid="ignore"):  # beyond the floats, a multiplier claims nothing
                 np.add.at(multipliers, (row[counts], unit[counts]), entries["value"][chosen][counts])
             result.multipliers[k] = multipliers
+            tied = (kind == MultiplierKind.TIE) & (unit < layer.size)
+            if isinstance(layer.activation, ReluLinked) and tied.any():
+                ties = np.zeros((count, layer.size))
+                with np.errstate(over="ignore", invalid="ignore"):
+                    np.add.at(ties, (row[tied], unit[tied]), entries["value"][chosen][tied])
+                result.ties[k] = ties
     return result

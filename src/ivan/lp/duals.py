@@ -7,6 +7,9 @@ Follow that pass: with coefficient a arriving at h_j,
     unstable, a < 0:                                         multiplier m = s a - y
     active:            m = a - y           inactive:         m = - y
 
+and at a move (`ReluLinked`), whose tie has the dual y: y goes by both values, a - y by the line in d, and m again pays
+for what is wanted of d beyond that;
+
 so that the coefficient behind it is y, and what arrives below follows from it. The chord's dual needs no place of its
 own: it is what pays for y outside [0, a], and m pays the same through z <= u or z >= l.
 """
@@ -18,7 +21,7 @@ from numpy.typing import NDArray
 
 from ivan.bounds.enclosure import Enclosure
 from ivan.lp.highs import Solution
-from ivan.network.activations import Identity
+from ivan.network.activations import Identity, Lines, ReluLinked
 from ivan.proof import Certificates, MultiplierKind, Ragged
 from ivan.proof.certificate import MULTIPLIER_COLUMNS, SLOPE_COLUMNS, WEIGHT_COLUMNS
 
@@ -57,6 +60,20 @@ def certificate_of(
         layer = network.layers[k - 1]
         wanted = solution.coefficients[k - 1]
         a = coefficients.pop(k, np.zeros(layer.size))
+        if isinstance(layer.activation, ReluLinked):
+            slopes.append((k, np.arange(2 * layer.size), np.zeros(2 * layer.size)))
+            behind = _behind(enclosure.choice(k - 1).first, domain, a - wanted, wanted)
+            d = slice(layer.size, 2 * layer.size)
+            m = _noticeable(behind[d] - solution.moved[k - 1], behind[d], solution.moved[k - 1])
+            behind[d] -= m
+            for units, numbers, which in (
+                (np.arange(layer.size), wanted, MultiplierKind.TIE),
+                (np.arange(layer.affine.size)[d], m, MultiplierKind.BOUND),
+            ):
+                used = np.flatnonzero(numbers)
+                multipliers.append((k, units[used], numbers[used], np.full(len(used), which, np.int8)))
+            spread(layer.affine.terms, behind)
+            continue
         lines = enclosure.lines[k - 1]
         unstable = enclosure.unstable[k - 1][domain]
         high = lines.upper_slope[domain]
@@ -70,9 +87,7 @@ def certificate_of(
             units = np.flatnonzero(free)
             slopes.append((k, units, alpha[units]))
             behind = a * np.where(free, alpha, high)
-        m = behind - wanted
-        scale = max(float(np.abs(behind).max(initial=0.0)), float(np.abs(wanted).max(initial=0.0)))
-        m = np.where(np.abs(m) > NEGLIGIBLE * scale, m, 0.0)
+        m = _noticeable(behind - wanted, behind, wanted)
         units = np.flatnonzero(m)
         mask = enclosure.split[k - 1]
         kind = np.full(len(units), MultiplierKind.BOUND, np.int8)
@@ -100,6 +115,19 @@ def certificate_of(
             value=_joined([v for _, _, v, _ in multipliers]),
         ),
     )
+
+
+def _noticeable(m: Array, behind: Array, wanted: Array) -> Array:
+    """Multipliers (n,) without those that are the solver's rounding."""
+    scale = max(float(np.abs(behind).max(initial=0.0)), float(np.abs(wanted).max(initial=0.0)))
+    return np.where(np.abs(m) > NEGLIGIBLE * scale, m, 0.0)
+
+
+def _behind(lines: Lines, domain: int, alone: Array, both: Array) -> Array:
+    """Coefficients on the operands of moves (n,), as far as they go by the lines in d, and by both values."""
+    n, zero = len(alone), np.zeros(len(alone))
+    slope = np.where(alone > 0.0, lines.lower_slope[domain][n : 2 * n], lines.upper_slope[domain][n : 2 * n])
+    return np.concatenate([zero, alone * slope, zero, -both, both])
 
 
 def _joined(parts: list[NDArray[np.generic]]) -> NDArray[np.generic]:

@@ -7,7 +7,7 @@ certificate that is replayed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import highspy
@@ -16,9 +16,20 @@ from numpy.typing import NDArray
 
 from ivan.bounds.enclosure import Enclosure
 from ivan.deadline import Deadline
-from ivan.lp.relaxation import Relaxation
+from ivan.lp.relaxation import Relaxation, lines_of_moves
 
 Array = NDArray[np.float64]
+
+Index = NDArray[np.int64]
+
+NEGLIGIBLE = 1e-9
+"""Scores of units that count as exact."""
+
+FAINT = 0.03
+"""Weight of a unit that the optimum does not rest on."""
+
+LOOK = 200
+"""Steps of the simplex method that are spent on half of a domain in a look ahead."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +41,16 @@ class Solution:
         inputs: (n,) where it is attained; None without an optimum.
         weights: (r,) lambda >= 0 of the case's rows; zero when the domain is empty.
         coefficients: per layer (n_k,) the dual of each unit's defining row: the coefficient on its pre-activation.
+        moved: per layer (0-based) of moves, (n_k,) the same of the rows that define d.
+        values: of all columns where the optimum is attained; None without one.
     """
 
     bound: float | None
     inputs: Array | None
     weights: Array
     coefficients: list[Array]
+    moved: dict[int, Array] = field(default_factory=dict)
+    values: Array | None = None
 
 
 class _QuietHighs(highspy.Highs):
@@ -101,6 +116,14 @@ class LiveModel:
                 upper.append(np.where(fixed, 0.0, np.inf))
         index = np.concatenate(columns).astype(np.int32)
         self._highs.changeColsBounds(len(index), index, np.concatenate(lower), np.concatenate(upper))
+        for k, link in r.links.items():
+            slopes, least, most, slack = lines_of_moves(enclosure, k, domain)
+            free = np.full(len(least), np.inf)
+            self._highs.changeRowsBounds(len(slack), link.tied.astype(np.int32), -slack, slack)
+            for rows, slope, low, high in ((link.above, slopes[0], least, free), (link.below, slopes[1], -free, most)):
+                for row, column, number in zip(rows, link.moves, slope, strict=True):
+                    self._highs.changeCoeff(int(row), int(column), -float(number))
+                self._highs.changeRowsBounds(len(rows), rows.astype(np.int32), low, high)
 
     def solve(self, deadline: Deadline) -> Solution:
         """Minimises t within the deadline."""
@@ -113,17 +136,67 @@ class LiveModel:
         status = highs.getModelStatus()
         if status == highspy.HighsModelStatus.kOptimal:
             solution = highs.getSolution()
-            inputs = np.array(solution.col_value)[: r.inputs]
+            values = np.array(solution.col_value)
             duals = np.array(solution.row_dual)
-            return Solution(highs.getInfo().objective_function_value, inputs, *self._duals(duals))
+            return Solution(highs.getInfo().objective_function_value, values[: r.inputs], *self._duals(duals), values)
         if status == highspy.HighsModelStatus.kInfeasible:
             _, found, ray = highs.getDualRay()
             if found:
                 return Solution(np.inf, None, *self._duals(np.array(ray)))
         return Solution(None, None, np.zeros(len(r.objective_rows)), [])
 
-    def _duals(self, duals: Array) -> tuple[Array, list[Array]]:
+    def branch(self, solution: Solution, enclosure: Enclosure, domain: int, count: int) -> tuple[int, int] | None:
+        """The unit that is best split: both halves are tried for those that are farthest from what they compute.
+
+        Args:
+            solution: the last one of this model, with an optimum.
+            enclosure: bounds of the domain.
+            domain: its row there.
+            count: units to try.
+
+        Returns:
+            Layer, 1-based, and unit; None where the optimum is what the network computes.
+        """
+        layer, unit, score = self._broken(solution, enclosure, domain)
+        order = np.argsort(-score, kind="stable")[:count]
+        order = order[score[order] > NEGLIGIBLE]
+        if not len(order):
+            return None
+        gained = [self._gain(solution, int(layer[i]), int(unit[i])) for i in order] if len(order) > 1 else [0.0]
+        best = order[int(np.argmax(gained))]
+        return int(layer[best]) + 1, int(unit[best])
+
+    def _broken(self, solution: Solution, enclosure: Enclosure, domain: int) -> tuple[Index, Index, Array]:
+        """Layers (0-based) and units that can be split, and how far their values are off, weighed by their duals."""
+        assert solution.values is not None
+        layers, units, scores = [], [], []
+        for k, (value, gap) in enumerate(zip(self._relaxation.value, self._relaxation.gap, strict=True)):
+            mine = np.flatnonzero((gap >= 0) & (value >= 0) & enclosure.unstable[k][domain][: len(gap)])
+            off = np.minimum(solution.values[value[mine]], solution.values[gap[mine]])
+            layers.append(np.full(len(mine), k))
+            units.append(mine)
+            scores.append(off * (np.abs(solution.coefficients[k][mine]) + FAINT))
+        return np.concatenate(layers), np.concatenate(units), np.concatenate(scores)
+
+    def _gain(self, solution: Solution, layer: int, unit: int) -> float:
+        """How far the optimum rises in both halves, up to where they are proved: the product."""
+        assert solution.bound is not None
+        highs, product = self._highs, 1.0
+        highs.setOptionValue("simplex_iteration_limit", LOOK)
+        for columns in (self._relaxation.gap, self._relaxation.value):
+            column = int(columns[layer][unit])
+            highs.changeColBounds(column, 0.0, 0.0)
+            highs.run()
+            status, reached = highs.getModelStatus(), highs.getInfo().objective_function_value
+            if status == highspy.HighsModelStatus.kInfeasible:
+                reached = 0.0
+            product *= max(min(reached, 0.0) - solution.bound, 1e-6)
+            highs.changeColBounds(column, 0.0, np.inf)
+        highs.setOptionValue("simplex_iteration_limit", highspy.kHighsIInf)
+        return product
+
+    def _duals(self, duals: Array) -> tuple[Array, list[Array], dict[int, Array]]:
         r = self._relaxation
         weights = np.maximum(-duals[r.objective_rows], 0.0)
         coefficients = [np.where(rows >= 0, duals[rows], 0.0) for rows in r.equality]
-        return weights, coefficients
+        return weights, coefficients, {k: duals[link.moved] for k, link in r.links.items()}

@@ -9,6 +9,12 @@ one and g = -z of an inactive one keep the unit's bounds. One more column t. Row
     per unstable unit:       h / u  +  g / -l  <=  1                   (the chord, scaled; it implies l <= z <= u)
     per row of the case:     C y + D x - d - t  <=  0
 
+A move of a ReLU's value (`ReluLinked`) has two columns, itself and d, both free, and its rows are:
+
+    per move:                d  -  sum over sources L h_s  =  b
+                             move  -  h'  +  h  =  0
+                             move  -  s d  >=  t,   move  -  s' d  <=  t'         (the domain's lines)
+
 and t is minimised: its least value is the largest lower bound on the case's worst row that the relaxation gives.
 """
 
@@ -21,9 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.bounds.enclosure import Enclosure
-from ivan.network.activations import Identity, Relu
+from ivan.network.activations import Identity, Relu, ReluLinked
 from ivan.network.affine import Affine
-from ivan.network.layers import Network
+from ivan.network.layers import Layer, Network
 from ivan.problem import Case
 
 Array = NDArray[np.float64]
@@ -31,6 +37,25 @@ Index = NDArray[np.int64]
 
 LARGEST_COEFFICIENT = 1e8
 """Chords of units that hardly are unstable are scaled down to this; HiGHS refuses models with numbers beyond 1e15."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """Where the moves of one layer (n,) went.
+
+    Attributes:
+        moves: (n,) columns of d.
+        moved: (n,) rows that define d.
+        tied: (n,) rows of both values' difference.
+        above: (n,) rows of the lower lines, move - s d >= t.
+        below: (n,) of the upper ones.
+    """
+
+    moves: Index
+    moved: Index
+    tied: Index
+    above: Index
+    below: Index
 
 
 @dataclass(frozen=True)
@@ -49,6 +74,7 @@ class Relaxation:
         equality: per layer (n_k,) row that defines the unit, -1 for none.
         objective_rows: (r,) rows of the case.
         objective: column t.
+        links: per layer (0-based) of moves, where their other rows and columns are.
     """
 
     inputs: int
@@ -62,11 +88,12 @@ class Relaxation:
     equality: list[Index]
     objective_rows: Index
     objective: int
+    links: dict[int, Link]
 
 
 def supported(network: Network) -> bool:
     """True when every activation is piecewise linear."""
-    return all(isinstance(layer.activation, Relu | Identity) for layer in network.layers)
+    return all(isinstance(layer.activation, Relu | Identity | ReluLinked) for layer in network.layers)
 
 
 def relax(enclosure: Enclosure, domain: int, case: Case) -> Relaxation:
@@ -85,6 +112,14 @@ def relax(enclosure: Enclosure, domain: int, case: Case) -> Relaxation:
     low_parts, high_parts = [enclosure.lower[domain]], [enclosure.upper[domain]]
     values_of: list[Index] = [np.arange(columns)]
     for k, layer in enumerate(network.layers):
+        if isinstance(layer.activation, ReluLinked):
+            value.append(columns + np.arange(layer.size))
+            gap.append(np.full(layer.size, -1))
+            low_parts.append(np.full(2 * layer.size, -np.inf))
+            high_parts.append(np.full(2 * layer.size, np.inf))
+            columns += 2 * layer.size
+            values_of.append(value[k])
+            continue
         low, high = enclosure.intervals[k][0][domain], enclosure.intervals[k][1][domain]
         unstable = enclosure.unstable[k][domain]
         mask = enclosure.split[k]
@@ -109,11 +144,12 @@ def relax(enclosure: Enclosure, domain: int, case: Case) -> Relaxation:
     high_parts.append(np.array([np.inf]))
     columns += 1
 
+    links: dict[int, Link] = {}
     entries: list[tuple[Index, Index, Array]] = []
     row_lower, row_upper = [], []
     count = 0
 
-    def affine_rows(affine: Affine, chosen: Index, left: Array | None, sign: float) -> None:
+    def affine_rows(affine: Affine, chosen: Index, left: Any, sign: float) -> None:
         """Adds sign * (left L) over every source's columns, for the chosen outputs, at the rows from `count` on."""
         for source, linear in affine.terms:
             matrix = linear.to_sparse()
@@ -124,7 +160,34 @@ def relax(enclosure: Enclosure, domain: int, case: Case) -> Relaxation:
             present = target >= 0
             entries.append((count + row[present], target[present], sign * part.data[present]))
 
+    def link_rows(k: int, layer: Layer) -> Link:
+        """What moves, both values' difference, and the lines in d."""
+        nonlocal count
+        n, every = layer.size, np.arange(layer.size)
+        moved, tied, above, below = (count + at * n + every for at in range(4))
+        link = Link(values_of[k + 1] + n, moved, tied, above, below)
+        affine_rows(layer.affine, n + every, None, -1.0)
+        entries.append((moved, link.moves, np.ones(n)))
+        count += n
+        affine_rows(layer.affine, 4 * n + every, None, -1.0)
+        affine_rows(layer.affine, 3 * n + every, None, 1.0)
+        entries.append((tied, value[k], np.ones(n)))
+        count += n
+        slopes, low, high, slack = lines_of_moves(enclosure, k, domain)
+        for rows, slope in zip((above, below), slopes, strict=True):
+            entries.append((rows, value[k], np.ones(n)))
+            entries.append((rows, link.moves, -slope))
+        count += 2 * n
+        constant = layer.affine.constant[n : 2 * n]
+        row_lower.append(np.concatenate([constant, -slack, low, np.full(n, -np.inf)]))
+        row_upper.append(np.concatenate([constant, slack, np.full(n, np.inf), high]))
+        equality.append(tied)
+        return link
+
     for k, layer in enumerate(network.layers):
+        if isinstance(layer.activation, ReluLinked):
+            links[k] = link_rows(k, layer)
+            continue
         chosen = np.flatnonzero((value[k] >= 0) | (gap[k] >= 0))
         equality.append(np.full(layer.size, -1))
         equality[k][chosen] = count + np.arange(len(chosen))
@@ -169,4 +232,30 @@ def relax(enclosure: Enclosure, domain: int, case: Case) -> Relaxation:
         equality,
         rows,
         objective,
+        links,
     )
+
+
+def lines_of_moves(enclosure: Enclosure, k: int, domain: int) -> tuple[tuple[Array, Array], Array, Array, Array]:
+    """What ties the moves in layer k (0-based).
+
+    Where a move is linear, one thing does, so that there is one way only to read the duals.
+
+    Returns:
+        slopes: in d, of the lower and of the upper lines.
+        low: (n,) intercepts; infinite where a move is both values' difference and no more ...
+        high: (n,)
+        slack: (n,) ... and this where it is the line and no more: by how much it may differ from their difference.
+    """
+    choice = enclosure.choice(k)
+    first, n = choice.first, choice.lower_share.shape[1]
+    assert first.lower_intercept is not None
+    linear, both = ~enclosure.unstable[k][domain][:n], choice.lower_share[domain] > 0.0
+    without = linear & both
+    low, high = first.lower_intercept[domain], first.upper_intercept[domain]
+    low, high = np.where(without, -np.inf, low), np.where(without, np.inf, high)
+    slopes = (
+        np.where(np.isfinite(end), side[domain][n : 2 * n], 0.0)
+        for end, side in ((low, first.lower_slope), (high, first.upper_slope))
+    )
+    return (next(slopes), next(slopes)), low, high, np.where(linear & ~both, np.inf, 0.0)

@@ -28,10 +28,11 @@ from ivan.proof.tree import SpecTree
 
 
 class MultiplierKind(IntEnum):
-    """Which bound a multiplier may use."""
+    """Which bound a multiplier may use, or which equation: that a move is both values' difference (`ReluLinked`)."""
 
     SPLIT = 0
     BOUND = 1
+    TIE = 2
 
 
 WEIGHT_COLUMNS: dict[str, type] = {"row": np.int32, "value": np.float64}

@@ -29,7 +29,7 @@ from ivan.bounds.descend import descend
 from ivan.bounds.domains import Domains
 from ivan.bounds.enclosure import Enclosure, from_known
 from ivan.bounds.refine import apply, refine
-from ivan.proof import Certificates, Ragged, Refresh
+from ivan.proof import Certificates, Refresh
 from ivan.proof.tree import COLUMNS
 from ivan.search.batch import Batch
 from ivan.search.branching import DEEP_CANDIDATES, Ahead, Lookahead, Splits, log_leaves, unit_splits
@@ -142,25 +142,10 @@ class ByUnits:
     def close(self, batch: Batch) -> None:
         """Excludes what the interval sweep does, ascends what is open; roots that stay open are refined."""
         if len(batch.open):
-            self._sweep(batch)
+            self._work.sweep(batch)
         if len(batch.open):
             self._ascend(batch)
         self._refine(batch)
-
-    def _sweep(self, batch: Batch) -> None:
-        """Closes pairs by bounds of the outputs alone: a strict requirement may need one that is exact."""
-        pairs, rows, enclosure = batch.open, self._work.rows, batch.enclosure
-        pair, within, objective = batch.rows(pairs, rows)
-        bound = objective.least(batch.owner[pairs][pair], enclosure.outputs, (enclosure.lower, enclosure.upper))
-        proved, first = np.unique(pair[objective.excludes(bound)], return_index=True)
-        if not len(proved):
-            return
-        row = np.flatnonzero(objective.excludes(bound))[first]
-        weights = Ragged.from_rows(
-            len(row), np.arange(len(row)), {"row": within[row].astype(np.int32), "value": np.ones(len(row))}
-        )
-        claims = Certificates.plain(*batch.claims(pairs[proved], bound[row]), weights)
-        self._work.record(batch, pairs[proved], claims)
 
     def _ascend(self, batch: Batch) -> None:
         work, enclosure, pairs = self._work, batch.enclosure, batch.open

@@ -1,4 +1,4 @@
-"""In which form a question about two networks of one architecture is searched: side by side, or one as differences.
+"""In which form a question about two networks of one architecture is searched: side by side, or tied to one another.
 
 What both have in common cancels where the second is carried as differences (network/carry.py). Side by side a box is
 cheaper, and bounds are as close where the networks differ much. Both are tried on boxes of the size that a search works
@@ -28,6 +28,10 @@ PRICE = 5.0
 """How much dearer a box is where the second network is carried: three operands for every ReLU (measured on ACAS Xu)."""
 
 
+MOST_LINKED, UNITS_PER_INPUT = 150, 16
+"""Units of both runs up to which they are tied to one another: in all, and for every input that varies but one."""
+
+
 def carrying_pays(beside: Problem, carried: Problem, deadline: Deadline = NEVER) -> bool:
     """Whether a search does better with the second network as differences.
 
@@ -50,6 +54,20 @@ def carrying_pays(beside: Problem, carried: Problem, deadline: Deadline = NEVER)
         gain = np.log(_gaps(beside, lower, upper, deadline)) - np.log(_gaps(carried, lower, upper, deadline))
     axes = max(1, len(wide.free))
     return bool(np.median(np.nan_to_num(gain)) * axes / ORDER > np.log(PRICE))
+
+
+def linking_pays(linked: Problem) -> bool:
+    """Whether a search does better with two runs of one network tied to one another, by linear programs.
+
+    Tied, units are split one by one; side by side, mostly the inputs of both runs, which takes the longer the more of
+    them vary. Which of the two is over sooner was measured on small random and trained networks (docs/performance.md).
+
+    Args:
+        linked: the question in that form.
+    """
+    free = max((len(region.free) for region in linked.regions), default=0)
+    units = sum(layer.size for layer in linked.network.layers if layer.activation.sloped)
+    return units <= min(MOST_LINKED, UNITS_PER_INPUT * (free - 1))
 
 
 def _gaps(problem: Problem, lower: Array, upper: Array, deadline: Deadline) -> Array:

@@ -34,6 +34,7 @@ from ivan.proof import Certificates, Ragged
 from ivan.proof.certificate import WEIGHT_COLUMNS
 from ivan.search.batch import Batch
 from ivan.search.by_inputs import ByInputs
+from ivan.search.by_programs import ByPrograms, suited
 from ivan.search.by_units import ByUnits
 from ivan.search.frontier import Chunk, Frontier, merged
 from ivan.search.ledger import Ledger
@@ -85,13 +86,16 @@ class Search:
         progress: Progress | None = None,
         by_units: bool | None = None,
     ) -> None:
+        if suited(problem.network):
+            by_units = True
         if by_units is None:
             by_units = max((len(region.free) for region in problem.regions), default=0) > MOST_SPLIT_INPUTS
         self._deadline, self._progress = deadline, progress
         if by_units:
             seed = seed.with_open_roots(problem)
+        strategy = ByPrograms if suited(problem.network) else ByUnits if by_units else ByInputs
         self._work = Workspace(problem, run, seed, deadline, live=by_units)
-        self._strategy = ByUnits(self._work) if by_units else ByInputs(self._work)
+        self._strategy = strategy(self._work)
         self._rounds = Rounds(parallel.threads())
         self._tidied = time.monotonic()
         self._processes = 1
@@ -192,7 +196,8 @@ class Search:
         work, pairs = self._work, batch.open
         if not len(pairs) or not work.programs.available:
             return
-        unstable = np.sum([mask.sum(axis=1) for mask in batch.enclosure.unstable], axis=0)
+        layers = zip(work.network.layers, batch.enclosure.unstable, strict=True)
+        unstable = np.sum([mask.sum(axis=1) for layer, mask in layers if layer.activation.sloped], axis=0)
         unstable = np.broadcast_to(unstable, len(batch.node))[batch.owner[pairs]]
         few = unstable <= self._strategy.program_units
         for pair, count in zip(pairs[few], unstable[few], strict=True):

@@ -42,10 +42,14 @@ class Solved:
     Attributes:
         claim: a certificate that holds; None when the pair stays open.
         candidate: (inputs,) where the optimum is attained; None without one.
+        bound: the optimum, not rigorous.
+        branch: layer (1-based) and unit that is best split, as far as was looked.
     """
 
     claim: Certificates | None = None
     candidate: Array | None = None
+    bound: float = -np.inf
+    branch: tuple[int, int] | None = None
 
 
 class Programs:
@@ -60,6 +64,7 @@ class Programs:
     def __init__(self, problem: Problem, rows: Rows, *, live: bool) -> None:
         self._problem, self._rows, self._live = problem, rows, live
         self._models: dict[int, LiveModel] = {}
+        self._last: LiveModel | None = None
         self._regions: dict[int, Enclosure] = {}
         self.count = 0
 
@@ -68,7 +73,9 @@ class Programs:
         """True when the network is piecewise linear."""
         return supported(self._problem.network)
 
-    def solve(self, enclosure: Enclosure, domain: int, node: int, case: int, deadline: Deadline) -> Solved:
+    def solve(
+        self, enclosure: Enclosure, domain: int, node: int, case: int, deadline: Deadline, *, candidates: int = 0
+    ) -> Solved:
         """Solves one pair.
 
         Args:
@@ -77,6 +84,7 @@ class Programs:
             node: its row of the tree.
             case: the case.
             deadline: when to give up.
+            candidates: units that a look ahead tries to split where the pair stays open; 0 for none.
 
         Raises:
             OutOfTime: the deadline passed.
@@ -90,7 +98,10 @@ class Programs:
             deadline.check()
             return Solved()
         if solution.bound <= 0.0:
-            return Solved(candidate=solution.inputs)
+            if candidates and self._last is not None:
+                branch = self._last.branch(solution, enclosure, domain, candidates)
+                return Solved(None, solution.inputs, solution.bound, branch)
+            return Solved(None, solution.inputs, solution.bound)
         claim = certificate_of(solution, enclosure, domain, node, case, self._problem.cases[case].C)
         holds, forms = certify(enclosure, np.array([domain]), claim, self._rows, deadline)
         if not holds[0]:
@@ -101,13 +112,14 @@ class Programs:
         from ivan.lp.highs import LiveModel
 
         if not self._live:
-            return LiveModel(relax(enclosure, domain, self._problem.cases[case])).solve(deadline)
+            self._last = LiveModel(relax(enclosure, domain, self._problem.cases[case]))
+            return self._last.solve(deadline)
         if case not in self._models:
             while len(self._models) >= MOST_LIVE_MODELS:
                 del self._models[next(iter(self._models))]
             region = self._problem.cases[case].region
             self._models[case] = LiveModel(relax(self._region(region, deadline), 0, self._problem.cases[case]))
-        model = self._models[case]
+        model = self._last = self._models[case]
         model.narrow(enclosure, domain)
         return model.solve(deadline)
 

@@ -19,7 +19,7 @@ from ivan.deadline import Deadline
 from ivan.errors import InternalError
 from ivan.network.layers import Network
 from ivan.problem import Problem
-from ivan.proof import Certificates, Kind, Proof, Refinements, Refresh, State, TreeBuilder
+from ivan.proof import Certificates, Kind, Proof, Ragged, Refinements, Refresh, State, TreeBuilder
 from ivan.search.batch import Batch
 from ivan.search.branching import Splits
 from ivan.search.candidates import Candidates
@@ -86,6 +86,21 @@ class Workspace:
                 refresh = self.tree.column("refresh")
                 fresh = claims.node[refresh[claims.node] == Refresh.NONE]
                 refresh[fresh] = self.claims_rest_on
+
+    def sweep(self, batch: Batch) -> None:
+        """Closes pairs by bounds of the outputs alone: a strict requirement may need one that is exact."""
+        pairs, rows, enclosure = batch.open, self.rows, batch.enclosure
+        pair, within, objective = batch.rows(pairs, rows)
+        bound = objective.least(batch.owner[pairs][pair], enclosure.outputs, (enclosure.lower, enclosure.upper))
+        proved, first = np.unique(pair[objective.excludes(bound)], return_index=True)
+        if not len(proved):
+            return
+        row = np.flatnonzero(objective.excludes(bound))[first]
+        weights = Ragged.from_rows(
+            len(row), np.arange(len(row)), {"row": within[row].astype(np.int32), "value": np.ones(len(row))}
+        )
+        claims = Certificates.plain(*batch.claims(pairs[proved], bound[row]), weights)
+        self.record(batch, pairs[proved], claims)
 
     def close(self, batch: Batch, pairs: Index, parameters: Parameters, reached: Array) -> None:
         """Puts what ascent found to use: one rigorous pass for the pairs whose bound, it says, is positive.

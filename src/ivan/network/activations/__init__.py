@@ -4,6 +4,7 @@ from ivan.network.activations.base import Activation, Choice, Curve, Lines, oper
 from ivan.network.activations.exponential import Elu, Exp, Log, Softplus
 from ivan.network.activations.gated import Gelu, GeluTanh, HardSwish, Mish, Swish
 from ivan.network.activations.identity import Identity
+from ivan.network.activations.linked import ReluLinked
 from ivan.network.activations.moved import ReluMoved
 from ivan.network.activations.periodic import Cos, Sin
 from ivan.network.activations.powers import Power, Reciprocal, Sqrt, Square
@@ -19,6 +20,7 @@ ACTIVATIONS: dict[str, Activation] = {
         Relu(),
         Product(),
         ReluMoved(),
+        ReluLinked(),
         Sigmoid(),
         Tanh(),
         Erf(),
@@ -76,6 +78,7 @@ __all__ = [
     "Product",
     "Reciprocal",
     "Relu",
+    "ReluLinked",
     "ReluMoved",
     "Round",
     "Sigmoid",

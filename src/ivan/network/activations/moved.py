@@ -44,7 +44,7 @@ class ReluMoved(Curve):
 
     def interval(self, lower: Array, upper: Array) -> tuple[Array, Array]:
         """Between those of d and those of both values."""
-        first, moved, second = _intervals(lower, upper)
+        first, moved, second = intervals(lower, upper)
         low, high = _DIFFERENCE.interval(first, second, moved)
         return np.minimum(low, high), np.maximum(low, high)
 
@@ -55,7 +55,7 @@ class ReluMoved(Curve):
 
     def choice(self, lower: Array, upper: Array) -> Choice:
         """Lines in d alone, and planes in z and z'."""
-        first, moved, second = _intervals(lower, upper)
+        first, moved, second = intervals(lower, upper)
         with np.errstate(over="ignore", invalid="ignore"):
             alone = _DIFFERENCE.lines(first, second, moved)
             mine, other = _RELU.lines(*first), _RELU.lines(*second)
@@ -96,18 +96,18 @@ class ReluMoved(Curve):
 
     def linear(self, lower: Array, upper: Array) -> Mask:
         """As long as a phase is not known, d matters, and so does z (which is bounded elsewhere); z' by its own."""
-        first, _, second = _intervals(lower, upper)
+        first, _, second = intervals(lower, upper)
         known = _settled(first, second) | settled_apart(first, second)
         return np.concatenate([known, known, known | _RELU.linear(*second)], axis=-1)
 
     def cuts(self, lower: Array, upper: Array) -> Array:
         """Z' at zero; z is split where it is a ReLU's argument itself, and d has no point of its own."""
-        first, _, second = _intervals(lower, upper)
+        first, _, second = intervals(lower, upper)
         nowhere = np.full_like(first[0], np.nan)
         return np.concatenate([nowhere, nowhere, _RELU.cuts(*second)], axis=-1)
 
 
-def _intervals(lower: Array, upper: Array) -> tuple[Interval, Interval, Interval]:
+def intervals(lower: Array, upper: Array) -> tuple[Interval, Interval, Interval]:
     """Of z, d and z', each cut down by what the other two say."""
     (l, dl, l2), (u, du, u2) = np.split(lower, 3, axis=-1), np.split(upper, 3, axis=-1)  # noqa: E741 - as everywhere
     with np.errstate(over="ignore", invalid="ignore"):

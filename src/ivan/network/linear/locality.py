@@ -66,6 +66,8 @@ def restricted(linear: LinearMap, units: Index) -> tuple[LinearMap, Index]:
         return Sparse(part[:, columns], linear.uncertain), columns
     if isinstance(linear, Product):
         outer, between = restricted(linear.outer, units)
+        if not len(between):  # outputs that are zero, as where a selection takes none
+            return Selection(np.full(len(units), -1), 0), between
         inner, columns = restricted(linear.inner, between)
         return compose(outer, inner), columns
     if isinstance(linear, Sum):
