@@ -61,6 +61,16 @@ def arithmetic(query: Query) -> float:
     return max((ROUNDOFF.get(tensor.element.lower(), 0.0) for tensor in tensors), default=0.0)
 
 
+def asks_exactly(query: Query) -> bool:
+    """Does a query say that it is about exact arithmetic?
+
+    One that declares `real` tensors and no floats does. VNN-LIB 1.0 has no other word than `Real` and means the
+    deployed model by it, as VNN-COMP judges; integers are what a runtime makes of them.
+    """
+    tensors = chain.from_iterable((*network.inputs, *network.outputs, *network.hidden) for network in query.networks)
+    return arithmetic(query) == 0.0 and any(tensor.element.lower() == REAL for tensor in tensors)
+
+
 def _check_rounding(query: Query, parts: Sequence[Part]) -> None:
     """Refuses declared floats of networks with operators that a runtime may compute in ways nothing is known about.
 

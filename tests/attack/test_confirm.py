@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine import EXACT, LAWS, Array, Box, Half, affine, points, problem_of, random_problem
+from tests import declared
+from tests.engine import EXACT, LAWS, NETWORKS, Array, Box, Half, affine, points, problem_of, random_problem
 from tests.searches import deployed
+from tests.soundness.exact import ExactNetwork, vector
 
+from ivan.arrangement import asks_exactly
 from ivan.attack.confirm import confirm
+from ivan.bounds.point import excluded_at
 from ivan.network.layers import Network
 from ivan.network.linear import Selection
 from ivan.problem import Problem, build_problem
@@ -121,3 +125,82 @@ def test_the_model_is_asked_at_numbers_of_its_own_precision():
     problem = asked("(assert (>= X_0 0.1)) (assert (<= X_0 0.7)) (assert (<= Y_0 5))")
     assert confirm(problem, run, np.array([1.0 / 3.0]), 0) is None
     assert [x.tolist() for x in seen] == [[float(np.float32(1.0 / 3.0))]]
+
+
+def of_type(element: str, assertions: str, network: Network | None = None) -> Problem:
+    """About one network whose tensors are all declared so, in VNN-LIB 2.0."""
+    tensors = [declared.tensor("X", 1, element=element)], [declared.tensor("Y", 1, element=element)]
+    return build_problem(declared.asked([declared.network("f", *tensors)], assertions), network or copy())
+
+
+NEAR_ONE = "(assert (>= X_0 0)) (assert (<= X_0 1)) (assert (<= Y_0 0.5))"
+
+
+@pytest.mark.parametrize(
+    ("x", "real"),
+    [
+        (0.5, True),  # exactly on the boundary: the case holds
+        (0.25, True),
+        (float(np.nextafter(np.float32(0.5), np.float32(1.0))), False),  # the model's answer is rounding alone
+    ],
+)
+def test_of_exact_arithmetic_a_violation_that_rounding_makes_is_none(x, real):
+    run = says(0.5)
+    problem = of_type("real", NEAR_ONE)
+    assert asks_exactly(problem.query)
+    for region in (0, None):
+        assert (confirm(problem, run, np.array([x]), region) is not None) == real
+    for other in (of_type("float32", NEAR_ONE), asked(NEAR_ONE)):  # these ask about the deployed model
+        assert not asks_exactly(other.query)
+        assert confirm(other, run, np.array([x]), 0) is not None
+
+
+def test_integers_alone_are_what_a_runtime_makes_of_them():
+    assert not asks_exactly(of_type("int32", NEAR_ONE).query)
+
+
+def test_what_bounds_at_a_point_cannot_tell_stands():
+    """1 + 1e-20 is more than 1, but no float64."""
+    shifted = Network((), (1,), affine(1, {0: Selection.identity_of(1)}, np.ones(1)), "shifted", "float64")
+    problem = of_type("real", "(assert (>= X_0 0)) (assert (<= X_0 1)) (assert (<= Y_0 1))", shifted)
+    assert confirm(problem, says(1.0), np.array([1e-20]), 0) is not None
+    assert confirm(problem, says(1.0), np.array([1e-9]), 0) is None
+
+
+def test_one_case_that_may_hold_is_enough():
+    either = "(assert (>= X_0 0)) (assert (<= X_0 1)) (assert (or (<= Y_0 0.25) (<= Y_0 0.5)))"
+    assert confirm(of_type("real", either), says(0.25), np.array([0.375]), 0) is not None
+    assert confirm(of_type("real", either), says(0.25), np.array([0.75]), 0) is None
+
+
+def test_a_case_without_rows_is_in_no_doubt():
+    problem = of_type("real", "(assert (>= X_0 0)) (assert (<= X_0 1))")
+    assert confirm(problem, says(7.0), np.array([0.5]), 0) is not None
+
+
+@pytest.mark.parametrize("kind", sorted(EXACT))
+@LAWS
+@given(seed=SEEDS)
+def test_no_violation_in_exact_arithmetic_is_excluded(kind, seed):
+    rng = np.random.default_rng(seed)
+    network = EXACT[kind](rng)
+    problem, exact = random_problem(rng, network, cases=2, boxes=2), ExactNetwork(network)
+    found = {True: 0, False: 0}
+    for region, box in enumerate(problem.regions):
+        for x in points(rng, box.lower, box.upper, 10):
+            _, y = exact.forward(vector(x))
+            violated = any(problem.cases[case].violated(vector(x), y) for case in problem.cases_of[region])
+            assert not (violated and excluded_at(problem, region, x))
+            found[violated == (not excluded_at(problem, region, x))] += 1
+    assert found[True] > found[False]  # and it tells nearly always
+
+
+@pytest.mark.parametrize("kind", sorted(NETWORKS))
+def test_bounds_at_a_point_are_far_closer_than_the_model_rounds(kind):
+    rng = np.random.default_rng(5)
+    network = NETWORKS[kind](rng)
+    for x in rng.uniform(-0.5, 0.5, (5, network.inputs)):
+        y = float(network(x[None, :])[0, 0])
+        for by, excluded in ((1e-9, False), (-1e-9, True)):
+            box = Box(x, x, [[Half(np.eye(network.outputs)[0], y + by)]])
+            assert excluded_at(problem_of(network, box), 0, x) == excluded

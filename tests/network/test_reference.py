@@ -58,6 +58,53 @@ def test_small_changes_of_one_weight_are_noticed(model):
         self_check(shifted, runtime, -np.ones(n), np.ones(n), rng)
 
 
+def rooted() -> bytes:
+    """The root of a square: at 0, rounding would leave the root's domain."""
+    g = Graph()
+    return g.model({"x": [1, 2]}, [g.node("Sqrt", g.node("Mul", "x", "x"))])
+
+
+def logarithm() -> bytes:
+    g = Graph()
+    return g.model({"x": [1, 2]}, [g.node("Exp", g.node("Log", g.node("Add", "x", np.ones(1, np.float32))))])
+
+
+def masked(by: float) -> bytes:
+    """A softmax behind a mask: what is masked is infinitely less likely, or the other infinitely more."""
+    g, mask = Graph(), np.triu(np.full((3, 3), by, np.float32), 1)
+    scores = g.node("Reshape", g.node("MatMul", "x", np.eye(9, dtype=np.float32)), np.array([1, 3, 3]))
+    weights = g.node("Softmax", g.node("Add", scores, mask), axis=-1)
+    values = np.arange(6, dtype=np.float32).reshape(3, 2)
+    return g.model({"x": [1, 9]}, [g.node("Reshape", g.node("MatMul", weights, values), np.array([1, 6]))])
+
+
+EDGES = {
+    "root of a square": rooted(),
+    "exp of a logarithm": logarithm(),
+    "mask of -1e4": masked(-1e4),
+    "mask of -1e9": masked(-1e9),
+    "mask of float32's least": masked(float(np.finfo(np.float32).min)),
+}
+
+
+@pytest.mark.parametrize("name", sorted(EDGES))
+def test_where_rounding_leaves_a_domain_or_exp_overflows_all_is_well_and_misreadings_are_noticed(tmp_path, name):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(EDGES[name])
+    model = read_model(path)
+    network, runtime, n = model.network, Runtime(model.data), model.network.inputs
+    for seed in range(5):
+        self_check(network, runtime, -np.ones(n), np.ones(n), np.random.default_rng(seed))
+    for by in (0.01, np.nan, np.inf):
+        shifted = Network(
+            network.layers, network.input_shape, network.output.plus_constant(np.full(network.outputs, by))
+        )
+        with pytest.raises(ModelError, match="read wrongly"):
+            self_check(shifted, runtime, -np.ones(n), np.ones(n), np.random.default_rng(0))
+    allowed = rounding(network, np.full((1, n), 0.5), 2.0**-23, np.random.default_rng(0))
+    assert np.all((allowed > 0.0) & (allowed < 1e-3))
+
+
 def test_missing_outputs_and_numbers_that_are_not_finite_are_noticed(model):
     network, n = model.network, model.network.inputs
     runtime, rng = Runtime(model.data), np.random.default_rng(0)

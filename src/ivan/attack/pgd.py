@@ -64,6 +64,7 @@ def descend(
     return points, worst
 
 
+@np.errstate(over="ignore", invalid="ignore")  # beyond the model's numbers, a margin is infinite or NaN: no violation
 def _descend(
     problem: Problem, model: Model, case: Index, start: Array, steps: int, rate: float, decay: float, deadline: Deadline
 ) -> tuple[Array, Array]:
@@ -71,7 +72,7 @@ def _descend(
     region = np.array([problem.cases[c].region for c in case])
     low: Columns = np.array([problem.regions[r].inner_lower for r in region]).T.astype(dtype)
     high: Columns = np.array([problem.regions[r].inner_upper for r in region]).T.astype(dtype)
-    width = high - low
+    half = 0.5 * high - 0.5 * low  # the whole width may be no number
     members = [(int(c), np.flatnonzero(case == c)) for c in np.unique(case)]
     mixed = any(problem.cases[c].D.any() for c, _ in members)
     x: Columns = np.clip(np.ascontiguousarray(start.T, dtype=dtype), low, high)
@@ -98,7 +99,7 @@ def _descend(
         slope = model.gradient(before, C)
         if D is not None:
             slope = slope + D
-        x = np.clip(x - dtype(rate) * width * np.sign(slope), low, high)
+        x = np.clip(x - dtype(2.0 * rate) * half * np.nan_to_num(np.sign(slope)), low, high)
         rate *= decay
     points = np.ascontiguousarray(best.T, dtype=np.float64)
     # the ends of an interval may have been rounded outwards

@@ -211,8 +211,9 @@ class Affine:
         """(B, size), from the values (B, n_s) of every source; in float64, not rigorous."""
         batch = len(next(iter(values.values())))
         total = np.broadcast_to(self.constant, (batch, self.size))
-        for source, linear in self.terms:
-            total = total + linear.apply(values[source])
+        with np.errstate(over="ignore", invalid="ignore"):  # of infinite values, infinite or NaN
+            for source, linear in self.terms:
+                total = total + linear.apply(values[source])
         return total
 
     def describe(self) -> Digestible:

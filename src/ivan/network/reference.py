@@ -4,8 +4,8 @@ It is the judge of every counterexample, and it checks the reader: before anythi
 network and the deployed model are compared at a few points. They must agree up to the rounding of the model's
 arithmetic. How much that is, is measured: the network is run in float64 with every pre-activation moved up or down at
 random by as much as summing n products may round, sqrt(n) u (|L| |h| + |b|), and the outputs' largest move, times a
-constant for safety, is what is allowed. (Bounding the errors instead, |L| e from layer to layer, allows everything as
-soon as there are a few layers.)
+constant for safety, is what is allowed. What is infinite on the way, as exp is behind a mask, stays so. (Bounding the
+errors instead, |L| e from layer to layer, allows everything as soon as there are a few layers.)
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ivan.errors import ModelError
+from ivan.network.activations import Activation
 from ivan.network.activations.rounding import EXACT
 from ivan.network.affine import Affine
 from ivan.network.element_types import FLOATS, coarser, rounded
@@ -31,6 +32,9 @@ _SAFETY = 8.0
 _SAMPLES = 8
 _CURVE, _FLAT = 2.0, 0.5
 """Errors of a runtime's curve, in units of its values and of 1: small values are often differences of larger ones."""
+
+_FAR = 1e300
+"""How far an infinite value counts as being from one that is not."""
 
 AT_ONCE = 1 << 22
 """Values of all layers, of the points that are compared together."""
@@ -183,11 +187,11 @@ def self_check(
             hint="a verdict about numbers that the model cannot compute would mean nothing; check its weights",
         )
     difference = np.abs(actual - expected)
-    # Comparing this way round, a NaN fails.
+    # Comparing this way round, a NaN fails, and so does what is infinite.
     eps = float(np.finfo(coarser(network.precision, runtime.precision.name)).eps)  # inside it may be coarser
     most = network.fitting(AT_ONCE)
     parts = [rounding(network, points[at : at + most], eps, rng) for at in range(0, len(points), most)]
-    if not np.all(difference <= np.concatenate(parts)):
+    if not np.all((difference <= np.concatenate(parts)) & (difference < np.inf)):
         _, output = np.unravel_index(np.argmax(difference), difference.shape)
         raise _misread(network, f"output {output} differs by {difference.max():.3g}")
 
@@ -208,24 +212,56 @@ def rounding(network: Network, x: Array, unit: float, rng: np.random.Generator) 
         unit: distance from 1 to the next number of the arithmetic.
         rng: chooses the disturbances.
     """
-    exact = dict(enumerate(network.forward(x)))
-    disturbed = {0: np.tile(exact[0], (_SAMPLES, 1))}
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond the floats there is no telling
+        reach = _reach(network, x, unit, rng)
+    return _SAFETY * np.where(np.isnan(reach), np.inf, reach)
 
-    def noisy(affine: Affine) -> Array:
+
+def _reach(network: Network, x: Array, unit: float, rng: np.random.Generator) -> Array:
+    """The outputs' largest move: (B, 1)."""
+    exact = dict(enumerate(network.forward(x)))
+    apart = {0: np.zeros((_SAMPLES * len(x), network.inputs))}  # of every layer, how far disturbed values are off
+
+    def noise(affine: Affine) -> Array:
         magnitude = _magnitude(affine, exact)
         # integers add up without rounding, and a step would magnify it
         whole = (magnitude == np.rint(magnitude)) & (magnitude * unit < 1.0)
         size = unit * math.sqrt(_summands(affine) + 4) * np.tile(np.where(whole, 0.0, magnitude), (_SAMPLES, 1))
-        moved: Array = affine.evaluate(disturbed) + size * rng.choice([-1.0, 1.0], size.shape)
+        moved: Array = size * rng.choice([-1.0, 1.0], size.shape)
+        for source, linear in affine.terms:
+            moved = moved + linear.apply(apart[source])
         return moved
 
     for k, layer in enumerate(network.layers, 1):
-        values = layer.activation.value(noisy(layer.affine))
+        here = np.tile(layer.affine.evaluate(exact), (_SAMPLES, 1))
+        values = _disturbed(layer.activation, here, noise(layer.affine))
         if layer.activation.rounding != EXACT:
-            values = values + unit * (_CURVE * np.abs(values) + _FLAT) * rng.choice([-1.0, 1.0], values.shape)
-        disturbed[k] = values
-    reach = np.abs(noisy(network.output).reshape(_SAMPLES, len(x), -1) - network.output.evaluate(exact))
-    return np.asarray(_SAFETY * reach.max(axis=(0, 2))[:, None])
+            size = np.where(np.isfinite(values), unit * (_CURVE * np.abs(values) + _FLAT), 0.0)
+            values = values + size * rng.choice([-1.0, 1.0], values.shape)
+        apart[k] = _apart(values, np.tile(exact[k], (_SAMPLES, 1)))
+    reach = np.abs(noise(network.output).reshape(_SAMPLES, len(x), -1))
+    return np.asarray(reach.max(axis=(0, 2))[:, None])
+
+
+def _disturbed(activation: Activation, here: Array, noise: Array) -> Array:
+    """The activation's values where its operands `here` are off by `noise`.
+
+    Where it has none, as a root has none below 0, the runtime's operands are not there either, for its values are
+    numbers: the noise goes the other way, or nowhere.
+    """
+    values = activation.value(here + noise)
+    for operands in (here - noise, here):
+        lost = np.isnan(values)
+        if not lost.any():
+            break
+        values = np.where(lost, activation.value(operands), values)
+    return values
+
+
+def _apart(values: Array, exact: Array) -> Array:
+    """How far values are from the exact ones, as numbers: nowhere from one infinity to the same one, or from NaN."""
+    difference = np.clip(values - exact, -_FAR, _FAR)
+    return np.where((values == exact) | np.isnan(values), 0.0, difference)
 
 
 def _summands(affine: Affine) -> int:
@@ -234,10 +270,11 @@ def _summands(affine: Affine) -> int:
 
 
 def _magnitude(affine: Affine, values: Mapping[int, Array]) -> Array:
-    """|L| |h| + |b|: (B, size)."""
+    """|L| |h| + |b|: (B, size). What is infinite counts as nothing: a sum with it is infinite, however it rounds."""
     total = np.zeros((len(values[0]), affine.size))
     for source, linear in affine.terms:
-        total = total + linear.absolute().apply(np.abs(values[source]))
+        size = np.abs(values[source])
+        total = total + linear.absolute().apply(np.where(np.isinf(size), 0.0, size))
     for constant, vector in affine.constants:
         size = np.abs(vector)[None, :]
         total = total + (size if constant is None else constant.absolute().apply(size))

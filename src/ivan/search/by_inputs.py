@@ -177,7 +177,8 @@ class ByInputs:
         work, pairs = self._work, batch.open
         owner = batch.owner[pairs]
         spread = np.sum(np.abs(batch.slopes[pairs]) * (batch.enclosure.upper - batch.enclosure.lower)[owner], axis=1)
-        distance = -batch.bound[pairs] / np.maximum(spread, 1e-300)
+        with np.errstate(over="ignore"):
+            distance = -batch.bound[pairs] / np.maximum(spread, 1e-300)
         near = np.flatnonzero(distance <= self._reach)  # a bound of minus infinity never is
         if not len(near):
             return

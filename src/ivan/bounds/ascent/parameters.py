@@ -160,7 +160,8 @@ def _union(parts: Sequence[Index]) -> Index:
 def initial(enclosure: Enclosure, owner: Index, case: Index, rows: Rows) -> Parameters:
     """The rule's slopes, no multipliers, equal weights."""
     units = units_of(enclosure)
-    slopes = [enclosure.rule(k)[np.ix_(owner, u)].astype(np.float32) for k, u in enumerate(units)]
+    with np.errstate(over="ignore"):  # a slope beyond float32 is of no use there
+        slopes = [enclosure.rule(k)[np.ix_(owner, u)].astype(np.float32) for k, u in enumerate(units)]
     multipliers: list[Single | None] = [
         None if mask is None else np.zeros_like(s) for mask, s in zip(enclosure.split, slopes, strict=True)
     ]

@@ -48,6 +48,7 @@ class Outputs:
         """Some of the pairs."""
         return Outputs(self._model, self._rows, self._case[rows])
 
+    @np.errstate(over="ignore", invalid="ignore")  # beyond float32, rows come to nothing
     def start(self, weights: Array) -> Start:
         """The rows for weights (R, w)."""
         dtype, rows = self._model.dtype, self._rows

@@ -43,8 +43,10 @@ class Model:
 
     def _affine(self, affine: Affine) -> ColumnAffine:
         terms = tuple((source, column_map(linear, self.dtype)) for source, linear in affine.terms)
-        return ColumnAffine(terms, affine.constant.astype(self.dtype))
+        with np.errstate(over="ignore"):  # infinite where the type has no such number
+            return ColumnAffine(terms, affine.constant.astype(self.dtype))
 
+    @np.errstate(over="ignore", invalid="ignore")
     def forward(self, x: Columns) -> tuple[list[Columns], Columns]:
         """Pre-activations (n_k, R) of every layer and outputs (m, R) at inputs x (n, R)."""
         values: dict[int, Columns] = {0: x}
@@ -55,6 +57,7 @@ class Model:
             values[k] = on_columns(layer.activation, layer.activation.value, z)
         return before, evaluated(self.output, values, x.shape[1])
 
+    @np.errstate(over="ignore", invalid="ignore")
     def gradient(self, before: list[Columns], C: Columns) -> Columns:
         """Slope of C_r . y in the inputs at R points: (n, R), from their pre-activations and C (m, R)."""
         pending: dict[int, Columns] = {}
@@ -72,7 +75,10 @@ class Model:
                 derivative = on_columns(activation, activation.derivative, before[k - 1])
                 if activation.arity > 1:
                     a = np.tile(a, (activation.arity, 1))
-                spread(self.layers[k - 1], a * derivative.astype(self.dtype, copy=False))
+                a = a * derivative.astype(self.dtype, copy=False)
+                if not (activation.sloped or np.isfinite(a.sum())):
+                    a = np.nan_to_num(a)  # nothing times infinitely steep is nothing
+                spread(self.layers[k - 1], a)
         return pending.get(0, np.zeros((self.network.inputs, C.shape[1]), self.dtype))
 
 

@@ -31,7 +31,8 @@ class Product(Curve):
     def value(self, z: Array) -> Array:
         """The product."""
         x, y = operands(z)
-        result: Array = x * y
+        with np.errstate(over="ignore", invalid="ignore"):  # NaN where zero meets infinity
+            result: Array = x * y
         return result
 
     def derivative(self, z: Array) -> Array:
