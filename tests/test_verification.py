@@ -221,8 +221,9 @@ def test_a_proof_that_is_kept_in_part_answers_now_and_is_a_start_next_time(tmp_p
 
 
 def test_a_tree_that_is_all_there_is_memory_for_is_said_and_gone_on_from(tmp_path: Path) -> None:
-    first, (message,) = cramped(tmp_path / "proofs", "ivan.search.loop.MOST_NODES", 1)
-    assert first.verdict is ivan.Verdict.UNKNOWN
-    assert "all there is memory for" in message
+    first, _ = cramped(tmp_path / "proofs", "ivan.search.loop.MOST_NODES", 1)
+    assert (first.verdict, first.reason) == (ivan.Verdict.UNKNOWN, ivan.Reason.MEMORY)
+    assert first.why_undecided is not None
+    assert "all there is memory for" in first.why_undecided[0]
     again = verify(*SOME_LEAVES, store=tmp_path / "proofs")
     assert (again.verdict, again.base_run) == (ivan.Verdict.UNSAT, first.run)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ivan.options import Options
     from ivan.outcome import Outcome
     from ivan.proof_file import write_proof
+    from ivan.reason import Reason
     from ivan.verdict import Verdict
     from ivan.verification import verify
     from ivan.vnnlib import read_query as load_query
@@ -28,6 +29,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Options",
     "Outcome",
+    "Reason",
     "Result",
     "Verdict",
     "__version__",
@@ -42,6 +44,7 @@ __all__ = [
 _HOMES = {
     "Options": ("ivan.options", "Options"),
     "Outcome": ("ivan.outcome", "Outcome"),
+    "Reason": ("ivan.reason", "Reason"),
     "Result": ("ivan.batch.results", "Result"),
     "Verdict": ("ivan.verdict", "Verdict"),
     "check_proof": ("ivan.checking", "check_proof"),

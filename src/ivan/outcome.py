@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ivan.answer import Tensor, assignment
 from ivan.problem import Problem
 from ivan.proof import Proof, Witness
+from ivan.reason import Reason
 from ivan.search import Statistics
 from ivan.verdict import Verdict
 
@@ -55,6 +56,7 @@ class Outcome:
 
     Attributes:
         verdict: the answer.
+        reason: of `unknown`: why the search ended.
         witness: the counterexample of `sat`.
         proof: of `unsat`; the open tree of a run that was cut off; None when the answer came from a stored run, unless
             the proof was asked for.
@@ -81,6 +83,7 @@ class Outcome:
     """
 
     verdict: Verdict
+    reason: Reason | None = None
     witness: Witness | None = None
     proof: Proof | None = None
     claim: Claim | None = field(default=None, repr=False)
@@ -108,6 +111,15 @@ class Outcome:
     def counterexample(self) -> str | None:
         """The counterexample as it is printed."""
         return None if self.witness is None else assignment(self.witness, self.tensors)
+
+    @property
+    def why_undecided(self) -> tuple[str, str] | None:
+        """The reason in a line, and a hint."""
+        if self.reason is None:
+            return None
+        nodes = 0 if self.proof is None else len(self.proof.tree)
+        message, hint = self.reason.said(self.statistics, nodes)
+        return f"the search ends undecided: {message}", hint
 
     @property
     def exact(self) -> bool:

@@ -36,6 +36,7 @@ from ivan.network.reference import self_check
 from ivan.options import Options
 from ivan.outcome import Claim, Listener, Outcome, Use
 from ivan.problem import Problem
+from ivan.reason import Reason
 from ivan.search import Search, Seed
 from ivan.search.form import carrying_pays, linking_pays
 from ivan.verdict import Verdict
@@ -374,11 +375,8 @@ class _Verification:
             )
             result = search.run()
         self._outcome.witness, self._outcome.statistics = result.witness, result.statistics
-        if result.verdict is Verdict.UNKNOWN and result.statistics.open:
-            self._listener.warned(
-                f"the search ends undecided: its tree of {len(result.proof.tree):,} nodes is all there is memory for",
-                None if self._memory is None else "the same command goes on from there",
-            )
+        if result.verdict is Verdict.UNKNOWN:
+            self._outcome.reason = Reason.of(result.statistics)
         self._outcome.proof = None if result.verdict is Verdict.SAT else result.proof
         return result.verdict
 

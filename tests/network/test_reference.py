@@ -123,6 +123,25 @@ def test_the_allowance_shrinks_with_the_precision(model):
     np.testing.assert_allclose(coarse / fine, 2.0**10, rtol=0.05)
 
 
+@pytest.mark.parametrize(
+    ("operator", "low", "high", "said"),
+    [
+        ("Log", -2.0, 1.0, r"Log \(node .*\) of -0\.5"),
+        ("Sqrt", -2.0, 1.0, r"Sqrt \(node .*\) of -0\.5"),
+        ("Reciprocal", -1.0, 1.0, r"the quotient 1 / x \(node .*\) of 0"),
+    ],
+)
+def test_a_region_outside_the_models_domain_is_to_blame_by_that_name(tmp_path, operator, low, high, said):
+    graph, path = Graph(), tmp_path / "model.onnx"
+    path.write_bytes(graph.model({"x": [1, 1]}, [graph.node("Relu", graph.node(operator, "x"))]))
+    model = read_model(path)
+    with pytest.raises(
+        ModelError, match=rf"the property's region reaches outside the model's domain: {said}"
+    ) as caught:
+        self_check(model.network, Runtime(model.data), np.full(1, low), np.full(1, high), np.random.default_rng(0))
+    assert "narrow the region's bounds" in (caught.value.hint or "")
+
+
 def test_a_model_whose_outputs_overflow_is_refused_by_that_name(tmp_path):
     graph, path = Graph(), tmp_path / "model.onnx"
     huge = np.full((1, 1), 1e30, np.float32)

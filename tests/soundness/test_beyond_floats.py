@@ -32,6 +32,8 @@ ASKED = {
     "any float": ("Relu", None, "(<= Y[0,0] -1.0)"),
     "any float, undecided": ("Sin", None, "(>= Y[0,0] 1.0)"),
     "exp beyond float32": ("Exp", None, "(>= X[0,0] 0.0) (<= X[0,0] 100.0) (> Y[0,0] 3.5e38)"),
+    "a pole": ("Reciprocal", None, "(>= X[0,0] -1.0) (<= X[0,0] 2.0) (<= Y[0,0] 0.25) (>= Y[0,0] -0.25)"),
+    "a logarithm of 0": ("Log", None, "(>= X[0,0] 0.0) (<= X[0,0] 2.0) (>= Y[0,0] 1.0)"),
     "a large factor": ("Mul", 1e38, "(>= X[0,0] -3.0) (<= X[0,0] 3.0) (> Y[0,0] 3.3e38)"),
 }
 

@@ -59,5 +59,5 @@ def _case(listing: InstanceList, result: Result) -> Case:
     if verdict == "error":
         message = result.reason or "the reason is not known any more"
         return Case(group, instance.vnnlib, result.seconds, "error", verdict, message, result.hint or "")
-    message = f"not decided in {instance.timeout:g} s" if verdict == "timeout" else "not decided"
+    message = f"not decided in {instance.timeout:g} s" if verdict == "timeout" else result.reason or "not decided"
     return Case(group, instance.vnnlib, result.seconds, "skipped", verdict, message)

@@ -45,7 +45,7 @@ class Result:
         instance: the row of the list.
         verdict: one of VERDICTS.
         seconds: from when a process was told to begin to its answer.
-        reason: of an `error`, on one line.
+        reason: of an `error`, or of `unknown`, on one line.
         hint: what the reader can do about it.
         counterexample: the file that holds it; of a batch that writes no files, itself.
         solve_seconds: what the answer took without reading the files.

@@ -269,6 +269,7 @@ class _Batch:
             return
         if answered is not None or end is None:
             verdict = "timeout"
+            facts |= {"reason": None, "hint": None}  # of an answer that came too late
         else:
             verdict = "error"
             facts.setdefault("reason", crash or "its process ended without an answer")

@@ -94,9 +94,12 @@ class Reporter(Listener):
 
     def answered(self, outcome: Outcome) -> None:
         """The answer, and all that is known of it before it is saved."""
+        reason, hint = outcome.why_undecided or (None, None)
         self._say(
             "answered",
             verdict=outcome.verdict.value,
+            reason=reason,
+            hint=hint,
             counterexample=outcome.counterexample,
             solve_seconds=outcome.solve_seconds,
             domains=int(outcome.statistics.domains),

@@ -64,9 +64,11 @@ class Talk(Listener):
             self.say(f"{self._searching - self._began:8.3f} s  {name}")
 
     def answered(self, outcome: Outcome) -> None:
-        """The answer."""
+        """The answer, and why there is none."""
         self.clear()
         self._answer(outcome)
+        if outcome.why_undecided is not None:
+            self.warned(*outcome.why_undecided)
 
     def searched(self, statistics: Statistics) -> None:
         """A line now and then."""

@@ -211,7 +211,7 @@ def verify(
         if watch.interrupted and not watch.answered:  # afterwards, it only cut the compaction short
             return 130
         if watch.gave_up:  # what is reported is what was answered, even if a better answer came a moment later
-            outcome = replace(outcome, verdict=Verdict.TIMEOUT, witness=None)
+            outcome = replace(outcome, verdict=Verdict.TIMEOUT, reason=None, witness=None)
         if witness is not None and outcome.counterexample is not None:
             write_file(witness, outcome.counterexample + "\n")
         if proof is not None:
@@ -276,6 +276,7 @@ def _report(outcome: Outcome, models: str | dict[str, str], query: str, started:
     statistics = vars(outcome.statistics) | {"worst": _finite(outcome.statistics.worst)}
     return {
         "verdict": outcome.verdict.spelled(outcome.vnnlib_version),
+        "reason": None if outcome.reason is None else outcome.reason.value,
         "model": models,
         "query": query,
         "seconds": time.monotonic() - started,

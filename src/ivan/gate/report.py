@@ -163,6 +163,8 @@ def said(one: Checked) -> str:
         return f"unusable: {now.reason or 'no reason is known'}"
     if now.verdict == "timeout":
         return f"undecided after {one.question.property.timeout:g} s"
+    if now.verdict == "unknown" and now.reason:
+        return f"undecided: {now.reason}"
     return now.state.value
 
 

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ivan.errors import ModelError
-from ivan.network.activations import Activation
+from ivan.network.activations import Activation, Reciprocal
 from ivan.network.activations.rounding import EXACT
 from ivan.network.affine import Affine
 from ivan.network.element_types import FLOATS, coarser, rounded
@@ -32,6 +32,8 @@ _SAFETY = 8.0
 _SAMPLES = 8
 _CURVE, _FLAT = 2.0, 0.5
 """Errors of a runtime's curve, in units of its values and of 1: small values are often differences of larger ones."""
+
+_DIVISION = "the quotient 1 / x"
 
 _FAR = 1e300
 """How far an infinite value counts as being from one that is not."""
@@ -181,11 +183,9 @@ def self_check(
     expected = network(points)[:, : network.outputs - behind]
     if actual.shape != expected.shape:
         raise _misread(network, f"{expected.shape[1]} outputs instead of {actual.shape[1]}")
-    if not np.all(np.isfinite(actual)):
-        raise ModelError(
-            f"{network.name}: the model's outputs leave {runtime.precision.name} inside the property's region",
-            hint="a verdict about numbers that the model cannot compute would mean nothing; check its weights",
-        )
+    finite = np.all(np.isfinite(actual), axis=1)
+    if not np.all(finite):
+        raise _not_finite(network, points[~finite], runtime.precision.name)
     difference = np.abs(actual - expected)
     # Comparing this way round, a NaN fails, and so does what is infinite.
     eps = float(np.finfo(coarser(network.precision, runtime.precision.name)).eps)  # inside it may be coarser
@@ -194,6 +194,37 @@ def self_check(
     if not np.all((difference <= np.concatenate(parts)) & (difference < np.inf)):
         _, output = np.unravel_index(np.argmax(difference), difference.shape)
         raise _misread(network, f"output {output} differs by {difference.max():.3g}")
+
+
+def _not_finite(network: Network, x: Array, precision: str) -> ModelError:
+    """The error for points (B, n) at which the deployed model's outputs are not all numbers."""
+    nothing = "a verdict about numbers that the model cannot compute would mean nothing"
+    outside = _outside(network, x)
+    if outside is None:
+        return ModelError(
+            f"{network.name}: the model's outputs leave {precision} inside the property's region",
+            hint=f"{nothing}; check the region's bounds, and the model's weights",
+        )
+    return ModelError(
+        f"{network.name}: the property's region reaches outside the model's domain: {outside}",
+        hint=f"{nothing}; narrow the region's bounds to where the model is defined",
+    )
+
+
+def _outside(network: Network, x: Array) -> str | None:
+    """The first activation that has no value at one of some points (B, n), where it is not too large a one."""
+    values = dict(enumerate(network.forward(x)))
+    for k, layer in enumerate(network.layers, 1):
+        z = layer.affine.evaluate(values)
+        operands = z.reshape(len(x), layer.activation.arity, -1)
+        pole = np.isinf(values[k]) & (np.abs(operands) <= 1.0).all(axis=1)
+        lost = np.isfinite(operands).all(axis=1) & (np.isnan(values[k]) | pole)
+        if lost.any():
+            point, unit = np.argwhere(lost)[0]
+            name = _DIVISION if isinstance(layer.activation, Reciprocal) else layer.activation.name
+            where = f" (node {layer.name!r})" if layer.name else ""
+            return f"{name}{where} of {float(operands[point, 0, unit]):.4g}"
+    return None
 
 
 def _misread(network: Network, how: str) -> ModelError:

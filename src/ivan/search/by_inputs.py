@@ -198,7 +198,8 @@ class ByInputs:
 
     def split(self, batch: Batch) -> None:
         """Cuts the boxes that are open in two."""
-        splits = choose_inputs(batch, self._work.rows, self._work.experience)
+        with np.errstate(over="ignore"):  # scores of steep curves, which only rank
+            splits = choose_inputs(batch, self._work.rows, self._work.experience)
         self._work.set_aside(batch, batch.open[~np.isin(batch.owner[batch.open], splits.node)])
         for chunk in self._work.children(batch, splits):
             self._work.frontier.push(chunk)

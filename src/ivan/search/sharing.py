@@ -95,7 +95,8 @@ class Findings:
         )
 
 
-COUNTERS = ("domains", "closed", "splits", "programs", "ascents", "deepened", "undecided")
+UNDECIDED = ("unconfirmed", "tied", "unbounded")
+COUNTERS = ("domains", "closed", "splits", "programs", "ascents", "deepened", "undecided", *UNDECIDED)
 CHANGING = ("state", "bound", "refresh")
 
 

@@ -94,7 +94,10 @@ class Statistics:
         ascents: (domain, case) pairs that were ascended.
         deepened: domains split with intermediate bounds computed anew below.
         candidates: points given to onnxruntime.
-        undecided: leaves that can neither be closed nor split further.
+        undecided: (leaf, case) pairs that can neither be closed nor split further; of these ...
+        unconfirmed: ... those with a point that violates the case in float64, and not for the deployed model, ...
+        tied: ... those with a point that meets a strict requirement with equality, ...
+        unbounded: ... and those without any bound.
         unkept: closed (domain, case) pairs whose certificates were let go for want of memory.
         worst: least bound among the domains of the last batch.
         depth: depth of the deepest node.
@@ -109,6 +112,9 @@ class Statistics:
     deepened: int = 0
     candidates: int = 0
     undecided: int = 0
+    unconfirmed: int = 0
+    tied: int = 0
+    unbounded: int = 0
     unkept: int = 0
     worst: float = float("nan")
     depth: int = 0

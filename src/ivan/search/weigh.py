@@ -44,7 +44,8 @@ def weigh(slopes: Array, constant: Array, present: NDArray[np.bool_], lower: Arr
         best, best_value = np.where(better[:, None], weights, best), np.where(better, value, best_value)
         corner = -np.sign(combined) * radius
         rows = middle + np.einsum("pri,pi->pr", slopes, corner)
-        step = np.clip(rate * rows / scale, -20.0, 20.0)
+        with np.errstate(over="ignore"):  # far enough
+            step = np.clip(rate * rows / scale, -20.0, 20.0)
         step -= np.where(present, step, -np.inf).max(axis=1, keepdims=True)
         weights = np.where(present, weights * np.exp(step), 0.0)
         weights = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)

@@ -127,7 +127,14 @@ class Workspace:
 
     def set_aside(self, batch: Batch, pairs: Index) -> None:
         """Neither searched further nor forgotten: their leaves stay open, and the verdict will be `unknown`."""
-        self.statistics.undecided += len(pairs)
+        statistics, margin = self.statistics, batch.suspicion[pairs]
+        unbounded = ~np.isfinite(batch.bound[pairs])
+        strict = np.array([self.problem.cases[case].strict.any() for case in batch.case[pairs]], bool)
+        tied = ~unbounded & strict & (margin == 0.0)
+        statistics.undecided += len(pairs)
+        statistics.unbounded += int(unbounded.sum())
+        statistics.tied += int(tied.sum())
+        statistics.unconfirmed += int((~unbounded & ~tied & (margin <= 0.0)).sum())
         batch.closed[pairs] = True
 
     def settle(self, batch: Batch) -> None:
