@@ -18,7 +18,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("bounds",),
     ("lp", "attack", "deployment"),
     ("search", "store"),
-    ("incremental",),
+    ("incremental", "reason"),
     ("memory", "outcome", "doctor"),
     ("verification", "compaction", "pictures", "exchange"),
     ("proof_file",),
