@@ -12,6 +12,7 @@ absorbed where it is first used (bounds/objective.py).
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -203,12 +204,12 @@ class _Terms:
         self.floating: dict[int, str] = {
             int(at): kind for at, kind in zip(place, declared, strict=bool(declared)) if kind in FLOATS
         }
+        self._spokesmen: dict[int, int] = {}
+        self._firsts: dict[tuple[int, int], int] = {}  # by where it is taken from: the output that speaks for all
         self._known: dict[int, Row | None] = {}  # by the row's id: the query keeps its rows alive
 
     def rows(self, rows: tuple[Row, ...]) -> tuple[Row, ...] | None:
         """The rows over the network's inputs, without those that always hold; None where one never does."""
-        if self.same:
-            return rows
         found = []
         for row in rows:
             mine = self._row(row)
@@ -216,18 +217,38 @@ class _Terms:
                 found.append(mine)
             elif mine.bound < 0 or (mine.strict and mine.bound == 0):
                 return None
-        return tuple(found)
+        return rows if len(found) == len(rows) and all(map(operator.is_, found, rows)) else tuple(found)
 
     def _row(self, row: Row) -> Row:
         known = self._known.get(id(row))
         if known is None:
-            sums: dict[int, Fraction] = {}
-            for i, c in row.inputs:
-                at = int(self.place[i])
-                sums[at] = sums.get(at, Fraction(0)) + c
-            inputs = tuple((i, c) for i, c in sorted(sums.items()) if c)
-            known = self._known[id(row)] = Row(inputs, row.outputs, row.bound, row.strict)
+            spoken = [self._spoken_for(j) for j, _ in row.outputs]
+            if self.same and spoken == [j for j, _ in row.outputs]:
+                known = row
+            else:
+                inputs: dict[int, Fraction] = {}
+                outputs: dict[int, Fraction] = {}
+                for i, c in row.inputs:
+                    _add(inputs, int(self.place[i]), c)
+                for at, (_, c) in zip(spoken, row.outputs, strict=True):
+                    _add(*((outputs, at) if at >= 0 else (inputs, ~at)), c)
+                known = Row(_sums(inputs), _sums(outputs), row.bound, row.strict)
+            self._known[id(row)] = known
         return known
+
+    def _spoken_for(self, output: int) -> int:
+        """The output that is the same number and speaks for it, or ~i where it is input i.
+
+        Only what is moved counts: that is the same number in every arithmetic. Where a row speaks of it more than once,
+        coefficients cancel exactly.
+        """
+        if output not in self._spokesmen:
+            found = self.network.origin(output)
+            if found is None:
+                self._spokesmen[output] = output
+            else:
+                self._spokesmen[output] = self._firsts.setdefault(found, output) if found[0] else ~found[1]
+        return self._spokesmen[output]
 
     def box(self, conjunction: Conjunction) -> tuple[Sequence[Fraction | None], Sequence[Fraction | None]]:
         """The box over the network's inputs."""
@@ -250,6 +271,14 @@ class _Terms:
     def name(self, at: int) -> str:
         """What the query calls an input of the network."""
         return named_input(self.query, int(np.flatnonzero(self.place == at)[0]))
+
+
+def _add(sums: dict[int, Fraction], key: int, number: Fraction) -> None:
+    sums[key] = sums.get(key, Fraction(0)) + number
+
+
+def _sums(parts: dict[int, Fraction]) -> tuple[tuple[int, Fraction], ...]:
+    return tuple((key, number) for key, number in sorted(parts.items()) if number)
 
 
 def _integers(low: Fraction | None, high: Fraction | None, kind: str) -> tuple[Fraction | None, Fraction | None]:
