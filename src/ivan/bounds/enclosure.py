@@ -116,7 +116,7 @@ class Enclosure:
         whole = self.network.whole
         if whole is None:
             return np.zeros(len(self), bool)
-        return np.any(self.lower[:, whole] < self.upper[:, whole], axis=1)
+        return np.asarray(np.any(self.lower[:, whole] < self.upper[:, whole], axis=1))
 
     @property
     def domains(self) -> Domains:
