@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -175,6 +175,8 @@ def build_problem(query: Query, network: Network, place: Index | None = None) ->
     boxes: dict[tuple[int, int], tuple[Conjunction, int | None]] = {}  # the conjunction keeps the tuples alive
     cases: list[Case] = []
     terms = _Terms(query, network, place)
+    if terms.integral:
+        network = replace(network, whole=np.isin(np.arange(network.inputs), list(terms.integral)))
     for conjunction in query.conjunctions(MOST_CASES):
         identity = (id(conjunction.lower), id(conjunction.upper))
         if identity not in boxes:

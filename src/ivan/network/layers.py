@@ -21,7 +21,7 @@ from ivan.digest import Digestible, digest
 from ivan.network.activations import Activation, Identity
 from ivan.network.activations.rounding import Rounding
 from ivan.network.affine import Affine
-from ivan.network.element_types import is_integer, rounded
+from ivan.network.element_types import rounded
 from ivan.network.linear import Array
 
 
@@ -75,6 +75,7 @@ class Network:
             precision. An integer input stands for the real number that it is.
         arithmetic: unit roundoff of the arithmetic that bounds speak of; 0 for that of the real numbers. It is part of
             what is asked of a network, not of the network, and in no digest.
+        whole: (inputs,) True for inputs that are asked about at integers alone; None for none. Likewise.
     """
 
     layers: tuple[Layer, ...]
@@ -84,6 +85,7 @@ class Network:
     precision: str = "float32"
     types: tuple[tuple[str, int], ...] = ()
     arithmetic: float = 0.0
+    whole: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         if all(kind == self.precision for kind, _ in self.types):
@@ -126,13 +128,6 @@ class Network:
     def input_runs(self) -> tuple[tuple[str, int], ...]:
         """Types of the inputs and how many in a row are of each."""
         return self.types or ((self.precision, self.inputs),)
-
-    @cached_property
-    def whole(self) -> NDArray[np.bool_] | None:
-        """(inputs,) True for inputs that are integers; None where none are."""
-        if not any(is_integer(kind) for kind, _ in self.input_runs):
-            return None
-        return np.repeat([is_integer(kind) for kind, _ in self.input_runs], [count for _, count in self.input_runs])
 
     def rounded(self, x: Array) -> Array:
         """The nearest numbers that the inputs can take: (..., inputs), float64."""
