@@ -143,6 +143,8 @@ class Problem:
         return y @ c.C.T + x @ c.D.T - c.d
 
 
+Bounds = list[Fraction | None]
+
 MOST_CASES = 100_000
 """Conjunctions that a query may expand to."""
 
@@ -172,13 +174,18 @@ def build_problem(query: Query, network: Network, place: Index | None = None) ->
         network, place = arranged(query, [Part(network, np.arange(network.inputs))])
     regions: list[Region] = []
     known: dict[bytes, int] = {}
-    boxes: dict[tuple[int, int], tuple[Conjunction, int | None]] = {}  # the conjunction keeps the tuples alive
+    boxes: dict[tuple[int, ...], tuple[Conjunction, int | None]] = {}  # the conjunction keeps the tuples alive
+    lacking: dict[tuple[int, int], bool] = {}
     cases: list[Case] = []
     terms = _Terms(query, network, place)
     if terms.integral:
         network = replace(network, whole=np.isin(np.arange(network.inputs), list(terms.integral)))
     for conjunction in query.conjunctions(MOST_CASES):
-        identity = (id(conjunction.lower), id(conjunction.upper))
+        bounds = (id(conjunction.lower), id(conjunction.upper))
+        if bounds not in lacking:
+            lacking[bounds] = any(end is None for end in (*conjunction.lower, *conjunction.upper))
+        # what is missing follows from the rows, perhaps
+        identity = (*bounds, id(conjunction.rows)) if lacking[bounds] else bounds
         if identity not in boxes:
             region, number = _region(conjunction, terms), None
             if region is not None:
@@ -333,6 +340,8 @@ def _region(conjunction: Conjunction, terms: _Terms) -> Region | None:
     """The box as a region; None where it is empty."""
     query = terms.query
     lower, upper = terms.box(conjunction)
+    if None in (*lower, *upper):
+        lower, upper = _bounded_by(terms.rows(conjunction.rows) or (), list(lower), list(upper))
     unbounded = [at for at, (low, high) in enumerate(zip(lower, upper, strict=True)) if low is None or high is None]
     if unbounded:
         shown = ", ".join(map(terms.name, unbounded[:5])) + (", ..." if len(unbounded) > 5 else "")
@@ -358,6 +367,21 @@ def _region(conjunction: Conjunction, terms: _Terms) -> Region | None:
         firsts.append(first)
         lasts.append(last)
     return Region(*(np.array(side) for side in (lows, highs, firsts, lasts)))
+
+
+def _bounded_by(rows: Sequence[Row], lower: Bounds, upper: Bounds) -> tuple[Bounds, Bounds]:
+    """The box with the sides that it lacks, as far as linear rows over inputs imply them."""
+    rows, found = [row for row in rows if not row.outputs], True
+    while found and None in (*lower, *upper):
+        found = False
+        for row in rows:
+            for i, c in row.inputs:
+                side = upper if c > 0 else lower
+                rest = [(d, (lower if d > 0 else upper)[j]) for j, d in row.inputs if j != i]
+                if side[i] is None and not any(end is None for _, end in rest):
+                    total = sum((d * end for d, end in rest if end is not None), Fraction(0))
+                    side[i], found = (row.bound - total) / c, True
+    return lower, upper
 
 
 def _ends(low: Fraction, high: Fraction, precision: np.dtype[Any], query: Query) -> tuple[float, float, float, float]:
