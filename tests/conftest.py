@@ -1,6 +1,7 @@
-"""No test can touch the real proof store, in none does the clock decide how far a proof is compacted.
+"""What holds for every test.
 
-And none computes on more threads because of what another test did before it.
+None touches the real proof store; in none does the clock decide, of an example or of how far a proof is compacted; and
+none computes on more threads because of what another one did before it.
 """
 
 from __future__ import annotations
@@ -9,10 +10,15 @@ import math
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ivan.process import prepare
 
 prepare()  # as the command does: one BLAS thread a process, and freed memory is kept
+
+# every run tries the same examples, and how long one takes decides nothing
+settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("same")
 
 
 @pytest.fixture(autouse=True)
