@@ -309,12 +309,16 @@ def test_flipped_bytes_anywhere_end_in_findings_or_in_an_error_of_the_store(path
         assert all(finding.problem and "\n" not in finding.problem for finding in findings)
 
 
-def test_a_file_with_broken_pages_is_named_as_a_whole(path: Path) -> None:
+def test_a_file_with_broken_pages_is_named_and_so_are_its_rows(path: Path) -> None:
     with rows(path) as connection:
         (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'proofs'").fetchone()
         (size,) = connection.execute("PRAGMA page_size").fetchone()
     data = bytearray(path.read_bytes())
     data[(page - 1) * size : page * size] = bytes(size)
     path.write_bytes(data)
-    findings = examined(path).findings
-    assert ("file", str(path)) in {(finding.kind, finding.key) for finding in findings}
+    report = examined(path)
+    named = {(finding.kind, finding.key) for finding in report.findings}
+    assert ("file", str(path)) in named
+    # and so is what cannot be read for it, while all else is looked at
+    assert {("run", BASE), ("run", UPDATED)} <= named
+    assert (report.counts["network"], report.counts["property"]) == (2, 2)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
+import numpy as np
 import pytest
 
 from ivan.cli.verify import verify
+from ivan.errors import InputError
 from ivan.options import Options, knob
 
 KNOBS = [f.name for f in fields(Options)]
@@ -24,7 +26,7 @@ def test_every_knob_is_described_and_its_default_is_in_range(name: str) -> None:
 
 @pytest.mark.parametrize("name", KNOBS)
 def test_only_knobs_that_shape_a_proof_change_the_digest(name: str) -> None:
-    changed = replace(Options(), **{name: 17})
+    changed = replace(Options(), **{name: 1 if name == "alpha" else 17})
     assert (changed.digest() != Options().digest()) == knob(name)["proof"]
 
 
@@ -37,3 +39,23 @@ def test_the_command_line_takes_its_knobs_from_the_table() -> None:
         assert option.help == facts["help"]  # type: ignore[attr-defined]
         ends = getattr(option.type, "min", None), getattr(option.type, "max", None)
         assert ends == (facts["minimum"], facts["maximum"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("timeout", value) for value in (-1.0, float("nan"), "10", True)),
+        *(("threads", value) for value in (-1, 257, 1.5)),
+        ("alpha", 1.5),
+        ("compact", None),
+    ],
+)
+def test_a_number_outside_of_its_range_is_refused_by_name(name, value):
+    with pytest.raises(InputError, match=f"^{name}: ") as caught:
+        Options(**{name: value})
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith("give a")
+
+
+def test_numbers_of_numpy_and_no_timeout_are_fine():
+    assert Options(timeout=None, threads=np.int64(2), theta=np.float32(0.5)).threads == 2

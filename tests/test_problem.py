@@ -12,7 +12,7 @@ from tests.engine import LAWS, affine, dense
 
 from ivan.errors import MismatchError, PropertyError
 from ivan.network.layers import Network
-from ivan.network.linear import Selection
+from ivan.network.linear import Dense
 from ivan.problem import Problem, build_problem
 from ivan.vnnlib import parse_query
 
@@ -24,7 +24,7 @@ def build(assertions: str, precision: str = "float32", inputs: int = 1, outputs:
     network = Network(
         (),
         (inputs,),
-        affine(outputs, {0: Selection(np.zeros(outputs, np.int64), inputs)}, np.zeros(outputs)),
+        affine(outputs, {0: Dense(np.eye(inputs)[np.zeros(outputs, np.int64)])}, np.zeros(outputs)),
         "model.onnx",
         precision,
     )
@@ -137,6 +137,17 @@ def test_unbounded_inputs_are_named(assertions, named):
     with pytest.raises(PropertyError, match=f"property.vnnlib: {named}$") as caught:
         build(assertions, inputs=2)
     assert caught.value.hint
+
+
+def test_sides_that_a_box_lacks_follow_from_rows_over_inputs():
+    """In every part of a disjunction from its own rows."""
+    both = "(assert (>= X_1 0)) (assert (<= X_1 1)) (assert (<= X_0 2))"
+    parts = "(assert (or (and (>= X_0 X_1) (<= Y_0 0)) (and (<= (+ (* -2 X_0) X_1) 3) (<= Y_0 1))))"
+    problem = build(both + parts, inputs=2)
+    assert [(r.lower.tolist(), r.upper.tolist()) for r in problem.regions] == [([0, 0], [2, 1]), ([-1.5, 0], [2, 1])]
+    chain = "(assert (<= X_0 X_1)) (assert (<= X_1 1)) (assert (>= X_0 0)) (assert (<= Y_0 0))"
+    [region] = build(chain, inputs=2).regions
+    assert (region.lower.tolist(), region.upper.tolist()) == ([0, 0], [1, 1])
 
 
 def test_of_many_unbounded_inputs_the_first_are_named():

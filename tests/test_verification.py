@@ -10,7 +10,7 @@ from tests.questions import FAILS, HARD, HOLDS, box, small
 
 import ivan
 from ivan.deadline import Deadline
-from ivan.errors import MismatchError, ModelError, PropertyError
+from ivan.errors import InputError, MismatchError, ModelError, PropertyError
 from ivan.options import Options
 from ivan.outcome import Listener, Outcome
 from ivan.proof.codec import encode
@@ -227,3 +227,10 @@ def test_a_tree_that_is_all_there_is_memory_for_is_said_and_gone_on_from(tmp_pat
     assert "all there is memory for" in first.why_undecided[0]
     again = verify(*SOME_LEAVES, store=tmp_path / "proofs")
     assert (again.verdict, again.base_run) == (ivan.Verdict.UNSAT, first.run)
+
+
+def test_what_cannot_be_asked_is_refused_before_anything_is_read():
+    with pytest.raises(InputError, match=r"^timeout: -1"):
+        ivan.verify("no-model.onnx", "no-query.vnnlib", timeout=-1)
+    with pytest.raises(InputError, match="a base is named, and no store"):
+        ivan.verify("no-model.onnx", "no-query.vnnlib", base="1234", store=False)

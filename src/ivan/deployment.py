@@ -10,7 +10,7 @@ Source: VNN-LIB 2.0 standard, 3.1.3 and 5.3.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from hashlib import sha256
 from os import PathLike, fspath
@@ -183,7 +183,11 @@ def deploy(query: Query, models: Path | Mapping[str, Path]) -> Deployment:
     for network in query.networks:
         names = hidden.setdefault(files[network.name], [])
         names += [t.onnx_name for t in network.hidden if t.onnx_name is not None and t.onnx_name not in names]
-    read = {file: read_model(file, names) for file, names in hidden.items()}
+    read: dict[str, Model] = {}
+    for file, names in hidden.items():  # of equal files one network, so that it is seen to be the same
+        model = read_model(file, names)
+        same = (m for m in read.values() if (m.file_digest, m.hidden) == (model.file_digest, model.hidden))
+        read[file] = replace(model, network=next(same, model).network)
     order = list(read)
     calls, inputs, outputs = [], 0, 0
     for network in query.networks:

@@ -6,7 +6,10 @@ The command line and the options digest of a stored run derive from this table.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
 from typing import Any
+
+from ivan.errors import InputError
 
 
 def _knob(
@@ -50,6 +53,10 @@ class Options:
     attack_restarts: int = _knob(64, "Starting points of the first attack.", minimum=0, maximum=1_000_000)
     attack_steps: int = _knob(20, "Gradient steps from each of them.", minimum=0, maximum=1_000_000)
 
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            check(f.name, getattr(self, f.name))
+
     def digest(self) -> str:
         """Names the knobs that change a proof: SHA-256 over their names and values."""
         from ivan.digest import digest  # which imports numpy: help texts do without
@@ -62,3 +69,30 @@ def knob(name: str) -> dict[str, Any]:
     """Default, help and range of one knob."""
     (found,) = (f for f in fields(Options) if f.name == name)
     return {"default": found.default, **found.metadata}
+
+
+def check(name: str, value: object) -> None:
+    """Raises where a knob cannot have this value.
+
+    Raises:
+        InputError: it is no number, or outside of the knob's range.
+    """
+    (found,) = (f for f in fields(Options) if f.name == name)
+    default, low, high = found.default, found.metadata["minimum"], found.metadata["maximum"]
+    if (low is None and high is None) or (value is None and default is None):
+        return
+    within(name, value, low, high, whole=isinstance(default, int))
+
+
+def within(name: str, value: object, low: float | None, high: float | None, *, whole: bool) -> None:
+    """Raises where an argument is no number from `low` to `high`.
+
+    Raises:
+        InputError: says so.
+    """
+    number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+    fits = number and (low is None or low <= value) and (high is None or value <= high)  # type: ignore[operator]
+    if not fits or value != value:
+        kind = "a whole number" if whole else "a number"
+        limits = [f"at least {low:,}" if low is not None else "", f"at most {high:,}" if high is not None else ""]
+        raise InputError(f"{name}: {value!r}", hint=f"give {kind}, {' and '.join(filter(None, limits))}")

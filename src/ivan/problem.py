@@ -12,8 +12,9 @@ absorbed where it is first used (bounds/objective.py).
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -142,6 +143,8 @@ class Problem:
         return y @ c.C.T + x @ c.D.T - c.d
 
 
+Bounds = list[Fraction | None]
+
 MOST_CASES = 100_000
 """Conjunctions that a query may expand to."""
 
@@ -171,11 +174,18 @@ def build_problem(query: Query, network: Network, place: Index | None = None) ->
         network, place = arranged(query, [Part(network, np.arange(network.inputs))])
     regions: list[Region] = []
     known: dict[bytes, int] = {}
-    boxes: dict[tuple[int, int], tuple[Conjunction, int | None]] = {}  # the conjunction keeps the tuples alive
+    boxes: dict[tuple[int, ...], tuple[Conjunction, int | None]] = {}  # the conjunction keeps the tuples alive
+    lacking: dict[tuple[int, int], bool] = {}
     cases: list[Case] = []
     terms = _Terms(query, network, place)
+    if terms.integral:
+        network = replace(network, whole=np.isin(np.arange(network.inputs), list(terms.integral)))
     for conjunction in query.conjunctions(MOST_CASES):
-        identity = (id(conjunction.lower), id(conjunction.upper))
+        bounds = (id(conjunction.lower), id(conjunction.upper))
+        if bounds not in lacking:
+            lacking[bounds] = any(end is None for end in (*conjunction.lower, *conjunction.upper))
+        # what is missing follows from the rows, perhaps
+        identity = (*bounds, id(conjunction.rows)) if lacking[bounds] else bounds
         if identity not in boxes:
             region, number = _region(conjunction, terms), None
             if region is not None:
@@ -203,12 +213,12 @@ class _Terms:
         self.floating: dict[int, str] = {
             int(at): kind for at, kind in zip(place, declared, strict=bool(declared)) if kind in FLOATS
         }
+        self._spokesmen: dict[int, int] = {}
+        self._firsts: dict[tuple[int, int], int] = {}  # by where it is taken from: the output that speaks for all
         self._known: dict[int, Row | None] = {}  # by the row's id: the query keeps its rows alive
 
     def rows(self, rows: tuple[Row, ...]) -> tuple[Row, ...] | None:
         """The rows over the network's inputs, without those that always hold; None where one never does."""
-        if self.same:
-            return rows
         found = []
         for row in rows:
             mine = self._row(row)
@@ -216,18 +226,38 @@ class _Terms:
                 found.append(mine)
             elif mine.bound < 0 or (mine.strict and mine.bound == 0):
                 return None
-        return tuple(found)
+        return rows if len(found) == len(rows) and all(map(operator.is_, found, rows)) else tuple(found)
 
     def _row(self, row: Row) -> Row:
         known = self._known.get(id(row))
         if known is None:
-            sums: dict[int, Fraction] = {}
-            for i, c in row.inputs:
-                at = int(self.place[i])
-                sums[at] = sums.get(at, Fraction(0)) + c
-            inputs = tuple((i, c) for i, c in sorted(sums.items()) if c)
-            known = self._known[id(row)] = Row(inputs, row.outputs, row.bound, row.strict)
+            spoken = [self._spoken_for(j) for j, _ in row.outputs]
+            if self.same and spoken == [j for j, _ in row.outputs]:
+                known = row
+            else:
+                inputs: dict[int, Fraction] = {}
+                outputs: dict[int, Fraction] = {}
+                for i, c in row.inputs:
+                    _add(inputs, int(self.place[i]), c)
+                for at, (_, c) in zip(spoken, row.outputs, strict=True):
+                    _add(*((outputs, at) if at >= 0 else (inputs, ~at)), c)
+                known = Row(_sums(inputs), _sums(outputs), row.bound, row.strict)
+            self._known[id(row)] = known
         return known
+
+    def _spoken_for(self, output: int) -> int:
+        """The output that is the same number and speaks for it, or ~i where it is input i.
+
+        Only what is moved counts: that is the same number in every arithmetic. Where a row speaks of it more than once,
+        coefficients cancel exactly.
+        """
+        if output not in self._spokesmen:
+            found = self.network.origin(output)
+            if found is None:
+                self._spokesmen[output] = output
+            else:
+                self._spokesmen[output] = self._firsts.setdefault(found, output) if found[0] else ~found[1]
+        return self._spokesmen[output]
 
     def box(self, conjunction: Conjunction) -> tuple[Sequence[Fraction | None], Sequence[Fraction | None]]:
         """The box over the network's inputs."""
@@ -250,6 +280,14 @@ class _Terms:
     def name(self, at: int) -> str:
         """What the query calls an input of the network."""
         return named_input(self.query, int(np.flatnonzero(self.place == at)[0]))
+
+
+def _add(sums: dict[int, Fraction], key: int, number: Fraction) -> None:
+    sums[key] = sums.get(key, Fraction(0)) + number
+
+
+def _sums(parts: dict[int, Fraction]) -> tuple[tuple[int, Fraction], ...]:
+    return tuple((key, number) for key, number in sorted(parts.items()) if number)
 
 
 def _integers(low: Fraction | None, high: Fraction | None, kind: str) -> tuple[Fraction | None, Fraction | None]:
@@ -302,6 +340,8 @@ def _region(conjunction: Conjunction, terms: _Terms) -> Region | None:
     """The box as a region; None where it is empty."""
     query = terms.query
     lower, upper = terms.box(conjunction)
+    if None in (*lower, *upper):
+        lower, upper = _bounded_by(terms.rows(conjunction.rows) or (), list(lower), list(upper))
     unbounded = [at for at, (low, high) in enumerate(zip(lower, upper, strict=True)) if low is None or high is None]
     if unbounded:
         shown = ", ".join(map(terms.name, unbounded[:5])) + (", ..." if len(unbounded) > 5 else "")
@@ -327,6 +367,21 @@ def _region(conjunction: Conjunction, terms: _Terms) -> Region | None:
         firsts.append(first)
         lasts.append(last)
     return Region(*(np.array(side) for side in (lows, highs, firsts, lasts)))
+
+
+def _bounded_by(rows: Sequence[Row], lower: Bounds, upper: Bounds) -> tuple[Bounds, Bounds]:
+    """The box with the sides that it lacks, as far as linear rows over inputs imply them."""
+    rows, found = [row for row in rows if not row.outputs], True
+    while found and None in (*lower, *upper):
+        found = False
+        for row in rows:
+            for i, c in row.inputs:
+                side = upper if c > 0 else lower
+                rest = [(d, (lower if d > 0 else upper)[j]) for j, d in row.inputs if j != i]
+                if side[i] is None and not any(end is None for _, end in rest):
+                    total = sum((d * end for d, end in rest if end is not None), Fraction(0))
+                    side[i], found = (row.bound - total) / c, True
+    return lower, upper
 
 
 def _ends(low: Fraction, high: Fraction, precision: np.dtype[Any], query: Query) -> tuple[float, float, float, float]:

@@ -26,14 +26,14 @@ from ivan.bounds import parallel
 from ivan.bounds.columns import Model as Columns
 from ivan.deadline import NEVER, Deadline, OutOfTime
 from ivan.deployment import Deployment, deploy
-from ivan.errors import ProofError
+from ivan.errors import InputError, ProofError
 from ivan.incremental.base import choose
 from ivan.incremental.compact import compact
 from ivan.incremental.reuse import Reused, reuse
 from ivan.incremental.techniques import Techniques
 from ivan.memory import Base, Memory, Version, load_store
 from ivan.network.reference import self_check
-from ivan.options import Options
+from ivan.options import Options, check
 from ivan.outcome import Claim, Listener, Outcome, Use
 from ivan.problem import Problem
 from ivan.reason import Reason
@@ -83,10 +83,13 @@ def verify(
         listener: told what happens.
 
     Raises:
-        InputError: model or query cannot be used, or do not fit each other.
+        InputError: model, query or a number cannot be used, or they do not fit each other.
         ValueError: the options name an unknown technique.
     """
     chosen = options or Options()
+    check("timeout", timeout)
+    if base is not None and store is False:
+        raise InputError("a base is named, and no store to look for its proof", hint="give a store, or no base")
     run = _Verification(chosen, listener or Listener(), deadline if timeout is None else deadline.sooner(timeout))
     run.read(_typed(model), query if isinstance(query, Query) else fspath(query))
     if store is not False:

@@ -18,7 +18,7 @@ from ivan.arrangement import asks_exactly
 from ivan.attack.confirm import confirm
 from ivan.bounds.point import excluded_at
 from ivan.network.layers import Network
-from ivan.network.linear import Selection
+from ivan.network.linear import Dense, Selection
 from ivan.problem import Problem, build_problem
 from ivan.vnnlib import parse_query
 
@@ -27,7 +27,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 def copy(precision: str = "float32", size: int = 1) -> Network:
     """Y = x."""
-    return Network((), (size,), affine(size, {0: Selection.identity_of(size)}, np.zeros(size)), "copy", precision)
+    return Network((), (size,), affine(size, {0: Dense(np.eye(size))}, np.zeros(size)), "copy", precision)
 
 
 def asked(assertions: str, precision: str = "float32") -> Problem:

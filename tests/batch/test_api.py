@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from tests.questions import FAILS, HOLDS, small
 
 import ivan
+from ivan.errors import InputError
 
 
 @pytest.fixture
@@ -43,3 +45,19 @@ def test_results_that_are_written_can_be_gone_on_from(folder: Path) -> None:
     assert out.read_text() == kept
     with pytest.raises(ValueError, match="resume needs out"):
         ivan.verify_batch(folder / "list.csv", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("instances", "more", "named"),
+    [
+        ([("model.onnx", "q.vnnlib")], {"jobs": 0}, "jobs: 0"),
+        ([("model.onnx", "q.vnnlib")], {"jobs": -3}, "jobs: -3"),
+        ([("model.onnx", "q.vnnlib")], {"timeout": float("nan")}, "timeout: nan"),
+        ([("model.onnx", "q.vnnlib", "ten")], {}, "timeout: 'ten'"),
+        ([("model.onnx",)], {}, "instance 0 is ('model.onnx',)"),
+        (["model.onnx"], {}, "instance 0 is 'model.onnx'"),
+    ],
+)
+def test_what_makes_no_batch_is_refused_before_anything_runs(instances, more, named):
+    with pytest.raises(InputError, match=re.escape(named)):
+        ivan.verify_batch(instances, store=False, **more)

@@ -46,8 +46,11 @@ def test_a_network_that_stands_there_twice_is_computed_once():
     network = dense(np.random.default_rng(0))
     here, there = np.arange(3), np.array([2, 1, 0])
     same = combine([Part(network, here), Part(network, here)], (3,))
-    assert len(same.layers) == len(network.layers)
+    assert len(same.layers) == len(network.layers) + 1  # its outputs, by a name
     assert same.outputs == 2 * network.outputs
+    assert [same.origin(j) for j in range(network.outputs)] == [
+        same.origin(network.outputs + j) for j in range(network.outputs)
+    ]
     elsewhere = combine([Part(network, here), Part(network, there)], (3,))
     assert len(elsewhere.layers) == 2 * len(network.layers)
 

@@ -269,6 +269,12 @@ DIFFERENT = {
         (True, HEAD + "(assert (<= (+ Y 1) 1.0))"),
         (True, HEAD + "(assert (<= 1 2.0))"),
     ],
+    "a truth value is a number, 0.0 or 1.0": [
+        (True, (HEAD + "(assert (<= U 0.5))").replace("uint8", "bool")),
+    ],
+    "what is compared with elements of a type that no model has here is checked when there is a model": [
+        (True, (HEAD + "(assert (<= U 0.5))").replace("uint8", "complex64")),
+    ],
     "a negative number is less than every unsigned one": [
         (True, HEAD + "(assert (<= U -1))"),
         (True, HEAD + "(assert (<= -1 U))"),

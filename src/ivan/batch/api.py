@@ -11,13 +11,17 @@ from ivan.batch.instances import Instance, InstanceList, read_instances
 from ivan.batch.results import Result, ResultsFile
 from ivan.batch.run import BatchListener
 from ivan.batch.run import verify_batch as run_batch
-from ivan.options import Options
+from ivan.errors import InputError
+from ivan.options import Options, check, within
 
 Name = str | PathLike[str]
 Models = Name | Mapping[str, Name]
 
 FOREVER = 1e9
 """Seconds of an instance that may take as long as it likes."""
+
+MOST_JOBS = 256
+"""Instances at the same time."""
 
 
 def verify_batch(
@@ -51,16 +55,19 @@ def verify_batch(
         A result for every instance, in their order: its verdict is `sat`, `unsat`, `unknown`, `timeout` or `error`.
 
     Raises:
-        InputError: the list cannot be read, results cannot be written, or no process can be started.
+        InputError: the list cannot be read, a number cannot be used, results cannot be written, or no process can be
+            started.
         ValueError: resume without out.
     """
     if resume and out is None:
         raise ValueError("resume needs out: where the results are")
+    check("timeout", timeout)
+    within("jobs", jobs, 1, MOST_JOBS, whole=True)
     limit = FOREVER if timeout is None else timeout
     if isinstance(instances, str | PathLike):
         listing = read_instances(Path(instances), timeout=limit)
     else:
-        rows = tuple(_instance(number, limit, *row) for number, row in enumerate(instances))
+        rows = tuple(_instance(number, limit, row) for number, row in enumerate(instances))
         listing = InstanceList(Path("instances"), "instances", rows)
 
     def run(results: CollectedResults | ResultsFile) -> list[Result]:
@@ -74,7 +81,13 @@ def verify_batch(
         return run(file)
 
 
-def _instance(number: int, limit: float, model: Models, query: Name, timeout: float | None = None) -> Instance:
+def _instance(number: int, limit: float, row: tuple[Models, Name] | tuple[Models, Name, float]) -> Instance:
+    if not isinstance(row, tuple | list) or len(row) not in (2, 3):
+        raise InputError(
+            f"instance {number} is {row!r}", hint="give a model, a property and, where it has its own, a timeout"
+        )
+    model, query, timeout = *row[:2], row[2] if len(row) == 3 else None
+    check("timeout", timeout)
     seconds, asked = limit if timeout is None else timeout, fspath(query)
     if isinstance(model, Mapping):
         named = {name: fspath(file) for name, file in model.items()}

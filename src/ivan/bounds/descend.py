@@ -20,7 +20,7 @@ def roots(problem: Problem, regions: Index) -> Domains:
     """The domains of whole regions."""
     lower = np.array([problem.regions[r].lower for r in regions]).reshape(-1, problem.network.inputs)
     upper = np.array([problem.regions[r].upper for r in regions]).reshape(-1, problem.network.inputs)
-    return Domains.boxes(lower, upper, len(problem.network.layers))
+    return Domains.boxes(lower, upper, len(problem.network.layers), problem.network.whole)
 
 
 def descend(domains: Domains, columns: Columns, node: Index, ancestor: Index) -> Domains:
@@ -33,7 +33,8 @@ def descend(domains: Domains, columns: Columns, node: Index, ancestor: Index) ->
         ancestor: (B,) an ancestor of each, or the node itself.
 
     Returns:
-        The nodes' domains; bounds known of the ancestor are kept, with the splits cut in.
+        The nodes' domains; bounds known of the ancestor are kept, with the splits cut in. Of an integer input what a
+        cut leaves begins and ends at integers.
     """
     parent, kind, side = columns["parent"], columns["kind"], columns["side"]
     layer, unit, at = columns["layer"], columns["unit"], columns["at"]
@@ -69,6 +70,9 @@ def descend(domains: Domains, columns: Columns, node: Index, ancestor: Index) ->
                 bounds[r, unit[c]] = keep(bounds[r, unit[c]], at[c])
         current[pending] = parent[here]
         pending = pending[current[pending] != ancestor[pending]]
+    if domains.whole is not None:
+        lower[:, domains.whole] = np.ceil(lower[:, domains.whole])
+        upper[:, domains.whole] = np.floor(upper[:, domains.whole])
     empty = domains.empty | np.any(lower > upper, axis=1)
     intervals: Intervals | None = None if known is None else tuple(known)
-    return Domains(lower, upper, intervals, tuple(split), empty)
+    return Domains(lower, upper, intervals, tuple(split), empty, domains.whole)

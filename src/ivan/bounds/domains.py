@@ -24,6 +24,8 @@ class Domains:
             already cut in; None when nothing is known.
         split: per layer (B, n_k), True where a unit is split on the path; None for a layer without any.
         empty: (B,) True where the domain is known to hold no point.
+        whole: (inputs,) True for inputs that are integers, so that what lies between them need not be proved; None
+            where none are.
     """
 
     lower: Array
@@ -31,20 +33,23 @@ class Domains:
     known: Intervals | None
     split: tuple[NDArray[np.bool_] | None, ...]
     empty: NDArray[np.bool_]
+    whole: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.lower)
 
     @classmethod
-    def boxes(cls, lower: Array, upper: Array, layers: int) -> Domains:
+    def boxes(cls, lower: Array, upper: Array, layers: int, whole: NDArray[np.bool_] | None = None) -> Domains:
         """Domains of which nothing but the box is known; (B, inputs) each."""
-        return cls(lower, upper, None, (None,) * layers, np.any(lower > upper, axis=1))
+        if whole is not None:
+            lower, upper = np.where(whole, np.ceil(lower), lower), np.where(whole, np.floor(upper), upper)
+        return cls(lower, upper, None, (None,) * layers, np.any(lower > upper, axis=1), whole)
 
     def take(self, rows: NDArray[np.int64]) -> Domains:
         """The given domains, in the given order; repeats are allowed."""
         known = None if self.known is None else tuple((low[rows], high[rows]) for low, high in self.known)
         split = tuple(None if s is None else s[rows] for s in self.split)
-        return Domains(self.lower[rows], self.upper[rows], known, split, self.empty[rows])
+        return Domains(self.lower[rows], self.upper[rows], known, split, self.empty[rows], self.whole)
 
     @staticmethod
     def concatenate(parts: Sequence[Domains]) -> Domains:
@@ -79,4 +84,5 @@ class Domains:
             known,
             tuple(split),
             np.concatenate([p.empty for p in parts]),
+            first.whole,
         )

@@ -111,9 +111,17 @@ class Enclosure:
         )
 
     @property
+    def varied(self) -> NDArray[np.bool_]:
+        """(B,) True where an integer input can still be one of several."""
+        whole = self.network.whole
+        if whole is None:
+            return np.zeros(len(self), bool)
+        return np.asarray(np.any(self.lower[:, whole] < self.upper[:, whole], axis=1))
+
+    @property
     def domains(self) -> Domains:
         """The domains with what is now known of them."""
-        return Domains(self.lower, self.upper, tuple(self.intervals), self.split, self.empty)
+        return Domains(self.lower, self.upper, tuple(self.intervals), self.split, self.empty, self.network.whole)
 
 
 Tighten = Callable[["Enclosure", Affine, int, Array, Array], tuple[Array, Array]]
@@ -154,6 +162,8 @@ def walk(network: Network, domains: Domains, tighten: Tighten | None, deadline: 
         low, high, rounding = affine_interval(
             layer.affine, values, result.reach, consumers(network), network.arithmetic
         )
+        if layer.least > -np.inf:
+            low, high = np.maximum(low, layer.least), np.maximum(high, layer.least)
         if domains.known is not None:
             low, high = np.maximum(low, domains.known[k][0]), np.minimum(high, domains.known[k][1])
         result.rounding.append(rounding)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.digest import Digestible
-from ivan.network.linear import Array, Diagonal, LinearMap, Selection, add, compose
+from ivan.network.linear import Array, Diagonal, LinearMap, Selection, add, compose, origin
 
 _UNIT = 2.0**-53
 _UNDERFLOW = 1e-300
@@ -122,6 +122,22 @@ class Affine:
             else:
                 summands += 2
         return summands <= 1
+
+    def origin(self, number: int) -> tuple[int, int] | None:
+        """The source that a number of the expression is taken from, as it is, and its place there; None elsewhere."""
+        found: tuple[int, int] | None = None
+        for linear, vector in self.constants:
+            at = number if linear is None else origin(linear, number)
+            if at is not None and (at < 0 or vector[at] != 0.0):
+                return None
+        for source, linear in self.terms:
+            at = origin(linear, number)
+            if at is None:
+                continue
+            if at < 0 or found is not None:
+                return None
+            found = source, at
+        return found
 
     @cached_property
     def repeats(self) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.digest import Digestible, digest
-from ivan.network.activations import Activation
+from ivan.network.activations import Activation, Identity
 from ivan.network.activations.rounding import Rounding
 from ivan.network.affine import Affine
 from ivan.network.element_types import rounded
@@ -33,6 +33,8 @@ class Layer:
         affine: the pre-activation, over earlier layers: all first operands, then all second ones if any.
         activation: applied entry by entry.
         name: where it stands in the file, for messages.
+        least: no number of the pre-activation is below, whatever the inputs. It follows from the rest, where the
+            intervals of what is summed up do not show it, and is in no digest.
         operator: how far a runtime's value may be off where the layer ends an operator of several layers, which a
             runtime computes its own way; None where it is an operator of its own.
     """
@@ -41,6 +43,7 @@ class Layer:
     activation: Activation
     name: str = ""
     operator: Rounding | None = None
+    least: float = -math.inf
 
     @property
     def rounding(self) -> Rounding:
@@ -72,6 +75,7 @@ class Network:
             precision. An integer input stands for the real number that it is.
         arithmetic: unit roundoff of the arithmetic that bounds speak of; 0 for that of the real numbers. It is part of
             what is asked of a network, not of the network, and in no digest.
+        whole: (inputs,) True for inputs that are asked about at integers alone; None for none. Likewise.
     """
 
     layers: tuple[Layer, ...]
@@ -81,6 +85,7 @@ class Network:
     precision: str = "float32"
     types: tuple[tuple[str, int], ...] = ()
     arithmetic: float = 0.0
+    whole: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         if all(kind == self.precision for kind, _ in self.types):
@@ -131,6 +136,16 @@ class Network:
         return np.concatenate(
             [rounded(part, kind) for part, (kind, _) in zip(parts, self.input_runs, strict=True)], axis=-1
         )
+
+    def origin(self, output: int) -> tuple[int, int] | None:
+        """The layer, or 0 for the inputs, whose value an output is, and which one; None where it is computed."""
+        found = self.output.origin(output)
+        while found is not None and found[0] and isinstance(self.layers[found[0] - 1].activation, Identity):
+            behind = self.layers[found[0] - 1].affine.origin(found[1])
+            if behind is None:
+                break
+            found = behind
+        return found
 
     def fitting(self, numbers: int) -> int:
         """How many points, or domains, have about so many values of all layers together; at least one."""

@@ -25,6 +25,9 @@ Index = NDArray[np.int64]
 MOST_PER_BATCH = 2
 """Corners given to onnxruntime per batch."""
 
+SAMPLES = 13
+"""Random points of a box that is given up, besides its middle and two corners."""
+
 
 class Candidates:
     """Tries points, and remembers the first that is confirmed.
@@ -44,6 +47,7 @@ class Candidates:
         rng = np.random.default_rng(0) if rng is None else rng
         self._problem, self._run, self._deadline = problem, run, deadline
         self._best = np.inf
+        self._rng = np.random.default_rng(len(problem.cases))
         self._pursuit = Pursuit(problem, rng)
         self.use(problem.network)
         self.witness: Witness | None = None
@@ -111,6 +115,13 @@ class Candidates:
             self._problem, self._fine, np.array([case]), x[None, :], steps=steps, rate=rate, deadline=self._deadline
         )
         return bool(worst[0] <= 0.0) and self.confirmed(points[0], case)
+
+    def sampled(self, lower: Array, upper: Array, case: int) -> bool:
+        """Tries points of a box (inputs,) that is given up: what rounding alone violates no gradient leads to."""
+        shares = np.concatenate(
+            [[np.full(len(lower), share) for share in (0.5, 0.0, 1.0)], self._rng.random((SAMPLES, len(lower)))]
+        )
+        return any(self.confirmed(lower + share * (upper - lower), case) for share in shares)
 
     def confirmed(self, x: Array, case: int) -> bool:
         """Is x a counterexample, in the case's region?"""

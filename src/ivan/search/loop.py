@@ -192,7 +192,10 @@ class Search:
             pace.add(time.monotonic() - began, 1)
 
     def _solve_programs(self, batch: Batch) -> None:
-        """Linear programs for the domains with few unstable units; a linear domain that stays open is stuck."""
+        """Linear programs for the domains with few unstable units.
+
+        A linear domain that stays open is stuck, unless there may be nothing but what lies between integers.
+        """
         work, pairs = self._work, batch.open
         if not len(pairs) or not work.programs.available:
             return
@@ -200,6 +203,7 @@ class Search:
         unstable = np.sum([mask.sum(axis=1) for layer, mask in layers if layer.activation.sloped], axis=0)
         unstable = np.broadcast_to(unstable, len(batch.node))[batch.owner[pairs]]
         few = unstable <= self._strategy.program_units
+        varied = batch.enclosure.varied
         for pair, count in zip(pairs[few], unstable[few], strict=True):
             owner, case = int(batch.owner[pair]), int(batch.case[pair])
             solved = work.programs.solve(batch.enclosure, owner, int(batch.node[owner]), case, self._deadline)
@@ -207,7 +211,7 @@ class Search:
             if solved.claim is not None:
                 work.record(batch, np.array([pair]), solved.claim)
                 continue
-            batch.stuck[pair] = count == 0
+            batch.stuck[pair] = count == 0 and not varied[owner]
             if solved.candidate is None:
                 continue
             if work.candidates.confirmed(solved.candidate, case) or (

@@ -32,6 +32,9 @@ from ivan.search.terms import Seed, Statistics
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
+SAMPLED_PAIRS = 4
+"""Of a batch's pairs that are given up, how many have points of their boxes tried on the deployed model."""
+
 
 class Workspace:
     """The state of one search; strategies work on it, and another process can work on a copy.
@@ -136,6 +139,12 @@ class Workspace:
         statistics.tied += int(tied.sum())
         statistics.unconfirmed += int((~unbounded & ~tied & (margin <= 0.0)).sum())
         batch.closed[pairs] = True
+        if self.network.arithmetic:
+            for pair in pairs[:SAMPLED_PAIRS]:
+                owner = batch.owner[pair]
+                low, high = batch.enclosure.lower[owner], batch.enclosure.upper[owner]
+                if self.candidates.witness is None and self.candidates.sampled(low, high, int(batch.case[pair])):
+                    break
 
     def settle(self, batch: Batch) -> None:
         """Marks closed nodes, and counts those that nothing more can be done for."""

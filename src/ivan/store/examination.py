@@ -11,8 +11,9 @@ import re
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, Table, delete, select, update
+from sqlalchemy import Column, Connection, Table, delete, select, update
 
 from ivan.store import queries, rows
 from ivan.store.models import networks, proofs, properties, runs, witnesses
@@ -33,14 +34,24 @@ OPTIONAL = {"network": ("weights",), "property": ("kin", "hull", "query")}
 _DIGEST = re.compile("[0-9a-f]{64}")
 
 
+COLUMNS: tuple[tuple[str, Column[Any]], ...] = (
+    ("run", runs.c.id),
+    ("run", proofs.c.run),
+    ("run", witnesses.c.run),
+    *((kind, table.c.digest) for kind, table in REFERENCES.items()),
+)
+"""Where keys stand: those of every run - also one of which nothing but a proof or a witness is left - and the rest."""
+
+
 def keys(connection: Connection) -> list[Key]:
-    """Every run - also one of which nothing but a proof or a witness is left - every network and every property."""
-    columns = (runs.c.id, proofs.c.run, witnesses.c.run)
-    numbers = sorted({number for column in columns for number in connection.scalars(select(column))})
-    found: list[Key] = [("run", number) for number in numbers]
-    for kind, table in REFERENCES.items():
-        found += [(kind, digest) for digest in connection.scalars(select(table.c.digest))]
-    return found
+    """Everything there is, in order."""
+    return ordered([(kind, value) for kind, column in COLUMNS for value in connection.scalars(select(column))])
+
+
+def ordered(found: Collection[Key]) -> list[Key]:
+    """The runs, each once, the oldest first; then the networks and the properties."""
+    numbers = sorted({int(key) for kind, key in found if kind == "run"})
+    return [*(("run", number) for number in numbers), *(key for key in found if key[0] != "run")]
 
 
 def look(connection: Connection, key: Key) -> Examined | None:

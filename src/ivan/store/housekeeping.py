@@ -64,15 +64,32 @@ class Housekeeping(Reader):
     def examine(self) -> Iterator[Examined]:
         """Every row looked at: the runs, the oldest first, the networks, the properties.
 
-        Each in a transaction of its own: nobody waits while the store is examined.
+        Each in a transaction of its own: nobody waits while the store is examined. In a damaged file a row that cannot
+        be read does not hide those behind it.
         """
-        with self._database.reading() as connection:
-            keys = examination.keys(connection)
-        for key in keys:
-            with self._database.reading() as connection:
-                found = examination.look(connection, key)
+        for key in self._keys():
+            try:
+                with self._database.reading() as connection:
+                    found = examination.look(connection, key)
+            except StoreError as error:
+                if not self.faults():
+                    raise
+                found = Examined(kind=key[0], key=key[1], problem=error.message)
             if found is not None:
                 yield found
+
+    def _keys(self) -> list[Key]:
+        """Every run, the oldest first, every network and every property; of a damaged file as many as can be read."""
+        found: list[Key] = []
+        for kind, column in examination.COLUMNS:
+            try:
+                with self._database.reading() as connection:
+                    for value in connection.scalars(select(column)):
+                        found.append((kind, value))  # noqa: PERF401 - what came before a fault counts
+            except StoreError:
+                if not self.faults():
+                    raise
+        return examination.ordered(found)
 
     def intact(self, run_id: int) -> bool:
         """Is there a run of that number whose checksum holds?"""

@@ -2,7 +2,7 @@
 
 from ivan.network.linear.adjoint import Adjoint
 from ivan.network.linear.base import Array, Index, LinearMap
-from ivan.network.linear.compositions import Product, Sum, add, compose
+from ivan.network.linear.compositions import Product, Sum, add, compose, origin
 from ivan.network.linear.convolution import Convolution
 from ivan.network.linear.dense import Dense
 from ivan.network.linear.diagonal import Diagonal
@@ -26,5 +26,6 @@ __all__ = [
     "compose",
     "exact_difference",
     "negative",
+    "origin",
     "subtract",
 ]

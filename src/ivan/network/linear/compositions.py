@@ -165,3 +165,16 @@ def _merge(first: LinearMap, second: LinearMap) -> Selection | None:
     if np.any((first.index >= 0) & (second.index >= 0)):
         return None
     return Selection(np.maximum(first.index, second.index), first.columns)
+
+
+def origin(linear: LinearMap, row: int) -> int | None:
+    """The entry that a map's row takes as it is; -1 where it computes something, None where it takes nothing."""
+    if isinstance(linear, Selection):
+        return int(linear.index[row]) if linear.index[row] >= 0 else None
+    if isinstance(linear, Product):
+        between = origin(linear.outer, row)
+        return between if between is None or between < 0 else origin(linear.inner, between)
+    if isinstance(linear, Sum):
+        found = [at for at in (origin(part, row) for part in linear.parts) if at is not None]
+        return None if not found else found[0] if len(found) == 1 else -1
+    return -1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -48,9 +49,15 @@ class Node:
         """The error that says so; `usage` completes a sentence that starts with the operator."""
         return UsageError(f"{self.operator} {usage}")
 
-    def activate(self, value: Expression, activation: Activation, operator: Rounding | None = None) -> Expression:
-        """The value behind a new layer with this activation; `operator` as `Layer` has it."""
-        self.layers.append(Layer(value.present, activation, self.name, operator))
+    def activate(
+        self,
+        value: Expression,
+        activation: Activation,
+        operator: Rounding | None = None,
+        least: float = -math.inf,
+    ) -> Expression:
+        """The value behind a new layer with this activation; `operator` and `least` as `Layer` has them."""
+        self.layers.append(Layer(value.present, activation, self.name, operator, least))
         return Expression(Affine.of(len(self.layers), value.size), value.shape, value.dtype)
 
     def combine(

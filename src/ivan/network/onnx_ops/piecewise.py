@@ -6,9 +6,12 @@ from functools import reduce
 
 import numpy as np
 
+from ivan.network.activations import Identity
 from ivan.network.onnx_ops.elementwise import negated
 from ivan.network.onnx_ops.node import Node, fold
 from ivan.network.onnx_ops.values import Expression, Tensor, Value, broadcast, common_shape, lift
+
+_IDENTITY = Identity()
 
 
 def relu(node: Node, x: Value) -> Value:
@@ -34,11 +37,11 @@ def _leaky(node: Node, x: Expression, slope: Tensor) -> Expression:
 
 
 def abs_(node: Node, x: Value) -> Value:
-    """Abs: 2 relu(x) - x."""
+    """Abs: 2 relu(x) - x, which is known not to be negative, as the intervals of its parts do not show."""
     if not isinstance(x, Expression):
         return fold(np.abs, x)
     named = node.named(x)
-    return node.relu(named).scaled(2.0).minus(named)
+    return node.activate(node.relu(named).scaled(2.0).minus(named), _IDENTITY, least=0.0)
 
 
 def max_(node: Node, *values: Value) -> Value:

@@ -11,7 +11,7 @@ Source: Bunel et al., NeurIPS 2020 (look-ahead, FSB); Le Bodic & Nemhauser, Math
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -182,7 +182,7 @@ def _children(enclosure: Enclosure, owner: Index, layer: Index, unit: Index, abo
         up, down = rows[above[rows]], rows[~above[rows]]
         low[up, unit[up]] = np.maximum(low[up, unit[up]], at[up])
         high[down, unit[down]] = np.minimum(high[down, unit[down]], at[down])
-    return Domains(domains.lower, domains.upper, tuple(known), tuple(split), domains.empty)
+    return replace(domains, known=tuple(known), split=tuple(split))
 
 
 def log_leaves(gap: Array, bounds: Array) -> Array:
