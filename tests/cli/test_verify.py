@@ -130,12 +130,15 @@ def test_the_report_on_stdout_follows_the_answer(ivan: Shell) -> None:
 
 @pytest.mark.usefixtures("here")
 def test_the_same_seed_finds_the_same(ivan: Shell) -> None:
-    first, second = (
-        ivan.verify("model.onnx", "fails.vnnlib", "--no-store", "--seed", 7, "--threads", 1) for _ in range(2)
-    )
-    assert first.out == second.out
-    trees = [ivan.report("model.onnx", "holds.vnnlib", "--fresh", "--seed", 7, "--threads", 1) for _ in range(2)]
-    assert trees[0]["statistics"] == trees[1]["statistics"]
+    """How a proof is found also follows from what things cost, so its leaves are no one's promise."""
+    fails = [
+        ivan.verify("model.onnx", "fails.vnnlib", "--no-store", "--seed", seed, "--threads", 1).out
+        for seed in (7, 7, 8)
+    ]
+    assert fails[0] == fails[1]
+    assert {out.splitlines()[0] for out in fails} == {"sat"}
+    holds = [ivan.verify("model.onnx", "holds.vnnlib", "--fresh", "--seed", seed).verdict for seed in (7, 7, 8)]
+    assert holds == ["unsat"] * 3
 
 
 @pytest.mark.usefixtures("here")

@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 from tests.models import Graph
 
+from ivan.bounds.domains import Domains
+from ivan.bounds.enclosure import enclose
 from ivan.bounds.limits import left
 from ivan.deployment import deploy
 from ivan.errors import PropertyError
 from ivan.network.onnx_reader import read_model
 from ivan.network.reference import Runtime
+from ivan.verdict import Verdict
+from ivan.verification import verify
 from ivan.vnnlib import parse_query
 
 
@@ -132,3 +136,60 @@ def test_a_query_without_any_box_is_answered(tmp_path):
     g = Graph(14)
     path = saved(g, squared(g), tmp_path, INT32)
     assert not deploy(parse_query(asked(1, 0)), path).problem.regions
+
+
+def in_declared(folder: Path, g: Graph, output: str, assertions: str, types: tuple[str, int], made: tuple[str, int]):
+    """A query that declares the types of a model of one number."""
+    model = folder / "model.onnx"
+    model.write_bytes(g.model({"x": [1, 1]}, [output], types[1], made[1]))
+    tensors = f"(declare-input X {types[0]} [1,1])(declare-output Y {made[0]} [1,1])"
+    return model, parse_query(f"(vnnlib-version <2.0>)(declare-network f {tensors})(assert (and {assertions}))")
+
+
+INTEGER, LONG, SINGLE, DOUBLE = ("int32", INT32), ("int64", INT64), ("float32", 1), ("float64", 11)
+
+
+@pytest.mark.parametrize(
+    ("types", "made", "most"), [(INTEGER, SINGLE, 2**24), (LONG, SINGLE, 2**24), (LONG, DOUBLE, 2**53)]
+)
+def test_integers_that_a_float_lacks_are_refused_where_its_arithmetic_is_asked_about(tmp_path, types, made, most):
+    g = Graph(14)
+    doubled = g.node("Add", "x", np.array([[1]], np.dtype(types[0])))
+    output = g.node("Cast", doubled, to=made[1])
+
+    def box(top: int, declared: str = made[0]):
+        query = f"(>= X[0,0] 0) (<= X[0,0] {top}) (> Y[0,0] 5.0)"
+        return in_declared(tmp_path, g, output, query, types, (declared, made[1]))
+
+    def ask(*box_of: int | str) -> None:
+        model, query = box(*box_of)
+        deploy(query, model)
+
+    ask(most // 2)
+    ask(most // 2, "real")
+    with pytest.raises(PropertyError, match=f"may round integers, of which {made[0]} has not all"):
+        ask(most)
+    if most < 2**53:
+        ask(most + 100, "real")  # there, what rounding makes is no answer
+
+
+def test_integers_that_a_float_has_need_no_limit(tmp_path):
+    g = Graph(14)
+    assert not read_model(saved(g, g.node("Cast", "x", to=1), tmp_path, dtype=5)).limits  # int16
+
+
+@pytest.mark.parametrize("through", [False, True])
+def test_a_float64_that_becomes_a_float32_is_rounded(tmp_path, through):
+    """X and its float32 are not the same number where the deployed arithmetic is asked about."""
+    g = Graph(14)
+    x = g.node("Cast", "x", to=1)
+    output = g.node("Cast", g.node("Identity", x), to=11) if through else x
+    made = DOUBLE if through else SINGLE
+    far = "(== X[0,0] 0.1) (> Y[0,0] 0.10001)"
+    model, query = in_declared(tmp_path, g, output, far, DOUBLE, made)
+    assert verify(model, query, store=False).verdict is Verdict.UNSAT
+    network, at = deploy(query, model).problem.network, np.array([[0.1]])
+    (deployed,) = Runtime(model.read_bytes()).run(at[0])
+    low, high = enclose(network, Domains.boxes(at, at, len(network.layers))).outputs
+    assert deployed != 0.1
+    assert low[0, 0] <= deployed <= high[0, 0]

@@ -44,13 +44,14 @@ def check_limits(model: Model, lower: Array, upper: Array, asked: str, arithmeti
 
 def left(model: Model, lower: Array, upper: Array, arithmetic: float = 0.0) -> tuple[Limit, float, float] | None:
     """The first limit that is not proved to hold, with bounds of its numbers; None where all hold."""
-    if not model.limits or not len(lower):
+    limits = [limit for limit in model.limits if arithmetic or not limit.rounding]
+    if not limits or not len(lower):
         return None
-    output = Affine.concatenated([limit.affine for limit in model.limits])
+    output = Affine.concatenated([limit.affine for limit in limits])
     network = replace(model.network, output=output, arithmetic=arithmetic)
     low, high = enclose(network, Domains.boxes(lower, upper, len(network.layers))).outputs
     start = 0
-    for limit in model.limits:
+    for limit in limits:
         part = slice(start, start + limit.affine.size)
         least, most = float(low[:, part].min()), float(high[:, part].max())
         if not (limit.lower <= least and most <= limit.upper):  # this way round, a NaN fails

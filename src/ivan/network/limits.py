@@ -22,6 +22,7 @@ class Limit:
         upper: greatest one.
         place: the node, for messages.
         otherwise: what may happen beyond, for messages: a sentence of which the node is the subject.
+        rounding: True where only a rounding happens beyond, which matters to who asks about the deployed arithmetic.
     """
 
     affine: Affine
@@ -29,3 +30,4 @@ class Limit:
     upper: float
     place: str
     otherwise: str
+    rounding: bool = False

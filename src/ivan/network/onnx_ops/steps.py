@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from ivan.network.activations import Activation, Ceil, Floor, NotNegative, Positive, Round, Sign, Truncate, Zero
-from ivan.network.element_types import FLOATS, INTEGERS, integer_range
+from ivan.network.element_types import FLOATS, INTEGERS, integer_range, whole_range
+from ivan.network.limits import Limit
+from ivan.network.linear import Diagonal
 from ivan.network.onnx_ops.curves import activated
 from ivan.network.onnx_ops.node import Node, Operator, fold
 from ivan.network.onnx_ops.products import times
@@ -169,6 +171,20 @@ def cast_like(node: Node, x: Value, like: Value, *, saturate: int = 1, round_mod
     return _cast(node, x, like.dtype)
 
 
+def _to_float(node: Node, x: Expression, dtype: np.dtype[Any]) -> Expression:
+    """The same number, unless the type lacks it: of another float the nearest, so it counts as computed."""
+    if x.dtype.kind == "f":
+        narrower = dtype.itemsize < x.dtype.itemsize
+        affine = x.affine.then(Diagonal(np.ones(x.size))) if narrower else x.affine
+        return replace(x, affine=affine, dtype=dtype)
+    most, (least, greatest) = 2 ** (np.finfo(dtype).nmant + 1), whole_range(x.dtype.name)
+    if not -most <= least <= greatest <= most:
+        beyond = float(np.nextafter(float(most + 1), -np.inf))  # however bounds of whole numbers were rounded
+        otherwise = f"may round integers, of which {dtype} has not all"
+        node.limits.append(Limit(x.present, -beyond, beyond, node.place, otherwise, rounding=True))
+    return replace(x, dtype=dtype)
+
+
 def _cast(node: Node, x: Value, dtype: np.dtype[Any]) -> Value:
     """To floats as it is, to integers towards zero, to truth whether it is not zero."""
     if not isinstance(x, Expression):
@@ -176,8 +192,10 @@ def _cast(node: Node, x: Value, dtype: np.dtype[Any]) -> Value:
             raise node.unsupported(f"to {dtype}")
         return fold(lambda t: t.astype(dtype), x)
     source = x.dtype
-    if dtype.name in FLOATS or source == dtype:
-        return replace(x, dtype=dtype)
+    if source == dtype:
+        return x
+    if dtype.name in FLOATS:
+        return _to_float(node, x, dtype)
     if dtype.name not in INTEGERS:
         raise node.unsupported(f"of a variable tensor to {dtype}")
     if dtype == _BOOL:
