@@ -23,7 +23,8 @@ from ivan.arrangement import REAL, arranged, arranged_as_differences, arranged_a
 from ivan.errors import InputError, MismatchError
 from ivan.network.combine import Part
 from ivan.network.element_types import coarser
-from ivan.network.onnx_reader import Model, Port, read_model
+from ivan.network.model import Model, Port
+from ivan.network.onnx_reader import read_model
 from ivan.network.reference import Runtime
 from ivan.problem import Problem, build_problem
 from ivan.vnnlib import Query

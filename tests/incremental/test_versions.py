@@ -12,7 +12,8 @@ from tests.questions import box, nudged
 from ivan.errors import MismatchError, ModelError, PropertyError
 from ivan.incremental import versions
 from ivan.incremental.versions import output_difference
-from ivan.network.onnx_reader import Model, read_model
+from ivan.network.model import Model
+from ivan.network.onnx_reader import read_model
 from ivan.vnnlib import parse_query
 
 

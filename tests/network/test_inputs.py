@@ -13,7 +13,8 @@ from tests.models import Graph, dense, weights
 from ivan.errors import MismatchError
 from ivan.network.element_types import integer_range, rounded
 from ivan.network.layers import Network
-from ivan.network.onnx_reader import Model, read_model
+from ivan.network.model import Model
+from ivan.network.onnx_reader import read_model
 from ivan.network.reference import Runtime, self_check
 
 ROOT = Path(__file__).parents[2]

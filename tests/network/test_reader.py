@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tests.models import ALL, DOUBLE, FLOAT, Graph, dense, residual, weights
 
 from ivan.network.layers import Layer, Network
-from ivan.network.onnx_reader import Model, read_model, read_network
+from ivan.network.model import Model
+from ivan.network.onnx_reader import read_model, read_network
 from ivan.network.reference import Runtime, self_check
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -11,7 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.models import Graph
 
 from ivan.errors import ModelError, UnsupportedOperatorError
-from ivan.network.onnx_reader import Model, read_model
+from ivan.network.model import Model
+from ivan.network.onnx_reader import read_model
 from ivan.network.reference import Runtime
 
 W = np.random.default_rng(3).standard_normal((3, 3)).astype(np.float32)

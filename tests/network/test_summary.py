@@ -13,7 +13,8 @@ from tests.models import ALL, Graph, dense, weights
 from ivan.network.compare import weights as numbers_of
 from ivan.network.linear import Dense as Matrix
 from ivan.network.linear import Diagonal, Product, Selection, add
-from ivan.network.onnx_reader import Model, read_model
+from ivan.network.model import Model
+from ivan.network.onnx_reader import read_model
 from ivan.network.summary import kind, summarise
 
 

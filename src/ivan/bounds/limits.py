@@ -15,7 +15,7 @@ from ivan.network.affine import Affine
 from ivan.network.limits import Limit
 
 if TYPE_CHECKING:
-    from ivan.network.onnx_reader import Model
+    from ivan.network.model import Model
 
 Array = NDArray[np.float64]
 

@@ -18,7 +18,7 @@ from ivan.network.compare import same_architecture, weight_distance
 
 if TYPE_CHECKING:
     from ivan.incremental.versions import OutputDifference
-    from ivan.network.onnx_reader import Model
+    from ivan.network.model import Model
 
 MOST_OUTPUTS = 20
 """Outputs in the table; of more, those that can differ most are shown."""

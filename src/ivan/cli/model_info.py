@@ -16,7 +16,7 @@ from ivan.cli.tables import plural, show, size, table
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ivan.network.onnx_reader import Model, Port
+    from ivan.network.model import Model, Port
     from ivan.network.summary import LayerSummary, Summary
 
 

@@ -13,7 +13,7 @@ from ivan.cli.spec_files import deliver, refusals, targets
 from ivan.cli.spec_regions import Regions, region_options
 
 if TYPE_CHECKING:
-    from ivan.network.onnx_reader import Model
+    from ivan.network.model import Model
 
 out_option = click.option("-o", "--out", type=FILE, metavar="FILE", help="Write here instead of to stdout.")
 

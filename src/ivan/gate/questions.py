@@ -27,7 +27,8 @@ from ivan.gate.kinds import (
 )
 from ivan.gate.suite import Property, Suite
 from ivan.gate.table import HINT
-from ivan.network.onnx_reader import Model, read_model
+from ivan.network.model import Model
+from ivan.network.onnx_reader import read_model
 from ivan.network.reference import Runtime
 from ivan.spec import Box, Numbers, PairSpecification, Specification, read_numbers, rows_of
 from ivan.spec.box import Vector

@@ -11,7 +11,7 @@ from ivan.attack.difference import seen
 from ivan.bounds.limits import check_limits
 from ivan.errors import PropertyError
 from ivan.network.joint import Joint, join
-from ivan.network.onnx_reader import Model
+from ivan.network.model import Model
 from ivan.network.reference import Runtime, self_check
 from ivan.problem import build_problem
 from ivan.search.differences import bound

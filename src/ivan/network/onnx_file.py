@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ivan.errors import ModelError
+from ivan.network.element_types import FLOATS, INTEGERS
 from ivan.network.onnx_ops.values import Tensor, check_size
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _GZIP = b"\x1f\x8b"
 _LARGEST_FILE = 2**31 - 1  # what one protobuf message can hold
 _EXTERNAL = 1  # TensorProto.EXTERNAL
+_NUMERIC = range(1, 14)  # the plain types of TensorProto.DataType; what they are called is numpy's affair
 
 
 def read_bytes(path: Path) -> bytes:
@@ -230,3 +232,21 @@ def input_shape(value: ValueInfoProto, path: Path) -> tuple[int, ...]:
             hint="export with fixed input shapes",
         )
     return tuple(shape)
+
+
+def input_type(value: ValueInfoProto, path: Path) -> np.dtype[Any]:
+    """The type of an input's numbers.
+
+    Raises:
+        ModelError: when it is not one that can be read.
+    """
+    from onnx.helper import tensor_dtype_to_np_dtype
+
+    kind = value.type.tensor_type.elem_type
+    dtype = np.dtype(tensor_dtype_to_np_dtype(kind)) if kind in _NUMERIC else None
+    if dtype is None or dtype.name not in (*FLOATS, *INTEGERS):
+        raise ModelError(
+            f"{path}: input {value.name!r} is not of float32, float64 or an integer type",
+            hint="export with float32 inputs",
+        )
+    return dtype

@@ -11,8 +11,8 @@ import numpy as np
 from ivan.digest import Digestible
 from ivan.network.affine import Affine
 from ivan.network.linear import Adjoint, Convolution, Dense, Diagonal, LinearMap, Product, Selection, Sparse, Sum
+from ivan.network.model import Model
 from ivan.network.onnx_file import needed_nodes
-from ivan.network.onnx_reader import Model
 
 _FLOATS = frozenset((1, 10, 11, 16))  # FLOAT, FLOAT16, DOUBLE, BFLOAT16 of onnx.TensorProto
 

@@ -19,7 +19,7 @@ from ivan.spec.robustness import highest, robustness
 from ivan.spec.specification import Specification
 
 if TYPE_CHECKING:
-    from ivan.network.onnx_reader import Model
+    from ivan.network.model import Model
 
 Array = NDArray[np.float64]
 Run = Callable[[Array], Array]

@@ -16,7 +16,7 @@ from ivan.spec.monotonicity import monotonicity
 from ivan.spec.pair import PairSpecification, Signature
 
 if TYPE_CHECKING:
-    from ivan.network.onnx_reader import Model
+    from ivan.network.model import Model
 
 
 def signature_of(model: Model) -> Signature:

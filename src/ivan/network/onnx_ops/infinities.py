@@ -1,0 +1,36 @@
+"""Infinite constants, and entries that a mask has made -infinity: which operators make something of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ivan.network.onnx_ops.values import Expression, Value
+
+_MASKED = frozenset(
+    {"Add", "Cast", "CastLike", "Concat", "Dropout", "Expand", "Flatten", "Gather", "Identity", "IsInf", "IsNaN",
+     "Reshape", "Slice", "Softmax", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze", "Where"}
+)  # fmt: skip
+"""Operators that know what to do with entries that a mask has made -infinity."""
+
+
+def is_infinite(value: Value) -> bool:
+    """Is it a constant that holds NaN or infinity somewhere?"""
+    return not isinstance(value, Expression) and value.dtype.kind == "f" and not bool(np.all(np.isfinite(value)))
+
+
+def is_masked(value: Value | None) -> bool:
+    """Does it depend on the input, and has a mask made some of its entries -infinity?"""
+    return isinstance(value, Expression) and value.missing is not None
+
+
+def takes_masked(operator: str) -> bool:
+    """Does the operator know what to do with such entries?"""
+    return operator in _MASKED
+
+
+def takes_infinite(operator: str, constant: Value | None) -> bool:
+    """Can an infinite constant mean something beside what depends on the input: the limit of a Clip, or a mask?"""
+    if operator == "Clip":
+        return True
+    masks = isinstance(constant, np.ndarray) and np.all(np.isfinite(constant) | np.isneginf(constant))
+    return bool(masks) and operator in ("Add", "Concat", "Where")
