@@ -77,19 +77,20 @@ def watched() -> Stopwatch:
     from ivan.search import by_inputs, by_units, candidates, loop, workspace
     from ivan.search.branching import Lookahead
     from ivan.search.programs import Programs
+    from ivan.verification import question, run
 
     watch = Stopwatch()
     places: tuple[tuple[str, Any, str], ...] = (
         ("other", verification, "verify"),
-        ("read", verification, "read_query"),
-        ("read", verification, "deploy"),
+        ("read", question, "read_query"),
+        ("read", question, "deploy"),
         ("store", Memory, "open"),
         ("store", Memory, "save"),
         ("store", Memory, "exact"),
         ("store", Memory, "implied"),
         ("store", Memory, "own"),
         ("store", Memory, "kindred"),
-        ("attack", verification, "attack"),
+        ("attack", run, "attack"),
         ("attack", pgd, "descend"),
         ("attack", candidates.Candidates, "corners"),
         ("attack", candidates.Candidates, "pursue"),

@@ -32,7 +32,7 @@ def no_real_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(autouse=True)
 def no_compaction(monkeypatch: pytest.MonkeyPatch) -> None:
     """A proof stays as the search left it."""
-    monkeypatch.setattr("ivan.verification.WORTH_COMPACTING", math.inf)
+    monkeypatch.setattr("ivan.verification.keeping.WORTH_COMPACTING", math.inf)
 
 
 @pytest.fixture(autouse=True)

@@ -150,7 +150,7 @@ def test_an_exported_proof_is_that_of_the_run_without_weights(desk: Desk) -> Non
 def test_a_proof_about_several_networks_holds_on_them_in_either_form(
     folder: Path, monkeypatch: pytest.MonkeyPatch, carried: bool
 ) -> None:
-    monkeypatch.setattr("ivan.verification.carrying_pays", lambda *_: carried)
+    monkeypatch.setattr("ivan.verification.question.carrying_pays", lambda *_: carried)
     for store in (False, "proofs.db", "proofs.db"):
         outcome = ivan.verify(MODELS, apart(0.05), store=store, keep_proof=True)
         write_proof(outcome, "close.proof")

@@ -110,7 +110,7 @@ def moved(name: str, by: float, seed: int) -> str:
 @pytest.mark.parametrize("carried", [False, True])
 def test_the_proof_of_an_earlier_combination_is_the_seed_where_it_is_named(folder, monkeypatch, carried):
     """Whatever form it has; and it is the named one, though another is nearer."""
-    monkeypatch.setattr("ivan.verification.carrying_pays", lambda *_: carried)
+    monkeypatch.setattr("ivan.verification.question.carrying_pays", lambda *_: carried)
     far = {"f": "f.onnx", "g": moved("g.onnx", 2e-3, 1)}
     new = {"f": "f.onnx", "g": moved("g.onnx", 1e-5, 2)}
     old = ivan.verify(far, apart(0.1), store="proofs.db")

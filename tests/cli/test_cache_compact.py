@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 from tests.cli.shell import Shell
 
-from ivan import verification
 from ivan.cli import cache as command
 from ivan.errors import InputError, MismatchError, StoreError
 from ivan.incremental.compact import joining
+from ivan.verification import keeping
 
 EXAMPLES = Path(__file__).parents[2] / "vnnlib_examples"
 QUESTION = ("pendulum.onnx", "pendulum-invariant.vnnlib")
@@ -74,7 +74,7 @@ def test_a_proof_is_compacted_on_demand_and_the_answer_stays(ivan: Shell, exampl
 def test_a_compaction_behind_the_answer_is_reported_apart(
     ivan: Shell, examples: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verification, "WORTH_COMPACTING", 0.0)
+    monkeypatch.setattr(keeping, "WORTH_COMPACTING", 0.0)
     report = verify(ivan, examples, "--compact", 1000)
     assert isinstance(report["compact_seconds"], float)
     assert report["compact_seconds"] > 0

@@ -192,7 +192,7 @@ def test_where_there_is_no_hint_the_explanation_is_one(ivan: Shell, monkeypatch:
     def broken(*_: object) -> None:
         raise ProofError("it proves nothing")
 
-    monkeypatch.setattr("ivan.verification.deploy", broken)
+    monkeypatch.setattr("ivan.verification.question.deploy", broken)
     done = ivan.verify("model.onnx", "holds.vnnlib")
     assert done.err == "error: it proves nothing\nhint: `ivan explain proof-error` says more\n"
 
@@ -212,7 +212,7 @@ def test_a_bug_is_exit_code_four_and_never_a_verdict(
     def broken(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("ivan.verification.deploy", broken)
+    monkeypatch.setattr("ivan.verification.question.deploy", broken)
     done = ivan.verify("model.onnx", "holds.vnnlib")
     assert (done.code, done.out) == (4, "")
     first, second = done.err.splitlines()
