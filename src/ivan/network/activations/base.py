@@ -173,6 +173,17 @@ class Curve:
         return self.name
 
 
+class Mixed(Curve):
+    """What activations with two pairs of planes are unless they say otherwise: their lines are the rule's `choice`."""
+
+    mixed = True
+
+    def lines(self, lower: Array, upper: Array, slopes: Array | None = None) -> Lines:
+        """Of either two planes the one that the rule picks."""
+        del slopes
+        return self.choice(lower, upper).picked
+
+
 def operands(z: Array) -> tuple[Array, Array]:
     """The first and the second operands in the last axis: (..., 2 n) -> (..., n) each; views."""
     n = z.shape[-1] // 2

@@ -10,22 +10,20 @@ matter: they tell the phases.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ivan.network.activations.base import Array, Choice, Curve, Lines
+from ivan.network.activations.base import Array, Choice, Lines, Mixed
 from ivan.network.activations.difference import ReluDifference
-from ivan.network.activations.moved import intervals, settled_apart
 from ivan.network.activations.rounding import EXACT
+from ivan.network.activations.tied import Mask, intervals, settled, settled_apart, values_apart
 
 _DIFFERENCE = ReluDifference()
 
 
-class ReluLinked(Curve):
+class ReluLinked(Mixed):
     """act(z, d, z', h, h') = h' - h, for z' = z + d, h = relu(z) and h' = relu(z')."""
 
     name = "ReluLinked"
     arity = 5
-    mixed = True
     rounding = EXACT
 
     def value(self, z: Array) -> Array:
@@ -42,17 +40,10 @@ class ReluLinked(Curve):
 
     def interval(self, lower: Array, upper: Array) -> tuple[Array, Array]:
         """Between those of d and those of both values."""
-        first, moved, second = intervals(_three(lower), _three(upper))
-        low, high = _DIFFERENCE.interval(first, second, moved)
-        return np.minimum(low, high), np.maximum(low, high)
-
-    def lines(self, lower: Array, upper: Array, slopes: Array | None = None) -> Lines:
-        """Those in d where they are closer than the values' own intervals, else both values."""
-        del slopes
-        return self.choice(lower, upper).picked
+        return values_apart(_three(lower), _three(upper))
 
     def choice(self, lower: Array, upper: Array) -> Choice:
-        """Lines in d alone, and both values."""
+        """Lines in d alone, and both values; the rule is d where it is closer than the values' own intervals."""
         first, moved, second = intervals(_three(lower), _three(upper))
         with np.errstate(over="ignore", invalid="ignore"):
             alone = _DIFFERENCE.lines(first, second, moved)
@@ -74,10 +65,10 @@ class ReluLinked(Curve):
         share = linked.astype(lower.dtype)
         return Choice(line, both, share, share)
 
-    def linear(self, lower: Array, upper: Array) -> NDArray[np.bool_]:
+    def linear(self, lower: Array, upper: Array) -> Mask:
         """As long as a phase is not known, d matters, and so does z (which is bounded elsewhere)."""
         first, _, second = intervals(_three(lower), _three(upper))
-        known = np.asarray(_DIFFERENCE.settled(first, second)) | settled_apart(first, second)
+        known = settled(first, second) | settled_apart(first, second)
         return np.concatenate([known, known, *[np.ones_like(known)] * 3], axis=-1)
 
     def cuts(self, lower: Array, upper: Array) -> Array:

@@ -9,25 +9,21 @@ known, f is linear: d, 0, z' or -z.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ivan.network.activations.base import Array, Choice, Curve, Lines
-from ivan.network.activations.difference import Interval, ReluDifference
+from ivan.network.activations.base import Array, Choice, Lines, Mixed
+from ivan.network.activations.difference import ReluDifference
 from ivan.network.activations.relu import Relu
 from ivan.network.activations.rounding import EXACT
+from ivan.network.activations.tied import Mask, intervals, settled, settled_apart, values_apart
 
 _RELU, _DIFFERENCE = Relu(), ReluDifference()
-_ULP = 2.0**-52
-
-Mask = NDArray[np.bool_]
 
 
-class ReluMoved(Curve):
+class ReluMoved(Mixed):
     """act(z, d, z') = relu(z') - relu(z), for z' = z + d."""
 
     name = "ReluMoved"
     arity = 3
-    mixed = True
     rounding = EXACT
 
     def value(self, z: Array) -> Array:
@@ -44,17 +40,10 @@ class ReluMoved(Curve):
 
     def interval(self, lower: Array, upper: Array) -> tuple[Array, Array]:
         """Between those of d and those of both values."""
-        first, moved, second = intervals(lower, upper)
-        low, high = _DIFFERENCE.interval(first, second, moved)
-        return np.minimum(low, high), np.maximum(low, high)
-
-    def lines(self, lower: Array, upper: Array, slopes: Array | None = None) -> Lines:
-        """Of the line in d, and the plane in z and z', the one that is closer in the middle."""
-        del slopes
-        return self.choice(lower, upper).picked
+        return values_apart(lower, upper)
 
     def choice(self, lower: Array, upper: Array) -> Choice:
-        """Lines in d alone, and planes in z and z'."""
+        """Lines in d alone, and planes in z and z'; the rule is what is closer in the middle."""
         first, moved, second = intervals(lower, upper)
         with np.errstate(over="ignore", invalid="ignore"):
             alone = _DIFFERENCE.lines(first, second, moved)
@@ -65,8 +54,8 @@ class ReluMoved(Curve):
             under = other.lower_slope * z2 - mine.upper_slope * z - mine.upper_intercept
         below = np.zeros_like(over) if alone.lower_intercept is None else alone.lower_intercept
         # where both are active, or both inactive, d says it all; where one of them is each, z and z' do
-        settled, crossed = _settled(first, second), settled_apart(first, second)
-        no_over, no_under = (settled | ~np.isfinite(end) for end in (over, under))
+        together, crossed = settled(first, second), settled_apart(first, second)
+        no_over, no_under = (together | ~np.isfinite(end) for end in (over, under))
         with np.errstate(over="ignore", invalid="ignore"):
             closer_over = crossed | (over < alone.upper_slope * d + alone.upper_intercept)
             closer_under = crossed | (under > alone.lower_slope * d + below)
@@ -97,7 +86,7 @@ class ReluMoved(Curve):
     def linear(self, lower: Array, upper: Array) -> Mask:
         """As long as a phase is not known, d matters, and so does z (which is bounded elsewhere); z' by its own."""
         first, _, second = intervals(lower, upper)
-        known = _settled(first, second) | settled_apart(first, second)
+        known = settled(first, second) | settled_apart(first, second)
         return np.concatenate([known, known, known | _RELU.linear(*second)], axis=-1)
 
     def cuts(self, lower: Array, upper: Array) -> Array:
@@ -105,38 +94,3 @@ class ReluMoved(Curve):
         first, _, second = intervals(lower, upper)
         nowhere = np.full_like(first[0], np.nan)
         return np.concatenate([nowhere, nowhere, _RELU.cuts(*second)], axis=-1)
-
-
-def intervals(lower: Array, upper: Array) -> tuple[Interval, Interval, Interval]:
-    """Of z, d and z', each cut down by what the other two say."""
-    (l, dl, l2), (u, du, u2) = np.split(lower, 3, axis=-1), np.split(upper, 3, axis=-1)  # noqa: E741 - as everywhere
-    with np.errstate(over="ignore", invalid="ignore"):
-        first = _cut((l, u), _down(l2 - du), _up(u2 - dl))
-        moved = _cut((dl, du), _down(l2 - u), _up(u2 - l))
-        second = _cut((l2, u2), _down(l + dl), _up(u + du))
-    return first, moved, second
-
-
-def _cut(interval: Interval, low: Array, high: Array) -> Interval:
-    """The intersection; the interval itself where that is empty (of an empty domain), or where a bound is NaN."""
-    least, most = np.fmax(interval[0], low), np.fmin(interval[1], high)
-    empty = least > most
-    return np.where(empty, interval[0], least), np.where(empty, interval[1], most)
-
-
-def _down(x: Array) -> Array:
-    return x - _ULP * np.abs(x)
-
-
-def _up(x: Array) -> Array:
-    return x + _ULP * np.abs(x)
-
-
-def _settled(first: Interval, second: Interval) -> Mask:
-    """Where both are known to be active, or both inactive."""
-    return np.asarray(_DIFFERENCE.settled(first, second))
-
-
-def settled_apart(first: Interval, second: Interval) -> Mask:
-    """Where one is known to be active and the other inactive."""
-    return np.asarray(((first[0] >= 0.0) & (second[1] <= 0.0)) | ((first[1] <= 0.0) & (second[0] >= 0.0)))

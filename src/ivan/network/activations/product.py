@@ -14,18 +14,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from ivan.network.activations.base import Array, Choice, Curve, Lines, operands
+from ivan.network.activations.base import Array, Choice, Lines, Mixed, operands
 from ivan.network.activations.rounding import ROUNDED
 
 _ULP = 2.0**-52
 
 
-class Product(Curve):
+class Product(Mixed):
     """act(x, y) = x y."""
 
     name = "Product"
     arity = 2
-    mixed = True
     rounding = ROUNDED
 
     def value(self, z: Array) -> Array:
@@ -51,13 +50,11 @@ class Product(Curve):
         low = np.where(exact, 0.0, np.where(np.isnan(low), -np.inf, low))
         return low, np.where(exact, 0.0, np.where(np.isnan(high), np.inf, high))
 
-    def lines(self, lower: Array, upper: Array, slopes: Array | None = None) -> Lines:
-        """Of either two planes the one whose corner is nearer to zero."""
-        del slopes
-        return self.choice(lower, upper).picked
-
     def choice(self, lower: Array, upper: Array) -> Choice:
-        """McCormick's planes; in the middle of the box both are equally far from the product."""
+        """McCormick's planes; of either two the rule is the one whose corner is nearer to zero.
+
+        In the middle of the box both are equally far from the product.
+        """
         (a, c), (b, d) = operands(lower), operands(upper)
         low, high = np.abs(lower), np.abs(upper)
         (near_x, near_y), (far_x, far_y) = operands(low), operands(high)
