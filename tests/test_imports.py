@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from tests.models import Graph
 from tests.questions import HOLDS, small
 
 _HEAVY = ("numpy", "onnx", "onnxruntime", "scipy", "sqlalchemy", "alembic", "rich", "highspy", "click", "PIL")
+
+
+def convolutional() -> bytes:
+    """Of as many inputs and outputs."""
+    rng, g = np.random.default_rng(3), Graph(13)
+    image = g.node("Reshape", "x", np.array([1, 1, 1, 3], np.int64))
+    weight = rng.standard_normal((4, 1, 1, 2)).astype(np.float32)
+    hidden = g.node("Relu", g.node("Conv", image, weight, kernel_shape=[1, 2]))
+    flat = g.node("Flatten", g.node("Relu", g.node("Conv", hidden, np.ones((4, 4, 1, 1), np.float32))))
+    return g.model({"x": [1, 3]}, [g.node("MatMul", flat, rng.standard_normal((8, 2)).astype(np.float32))])
+
 
 _SCRIPT = """
 import sys
@@ -76,3 +90,30 @@ def test_showing_a_proof_reads_no_model(here: Path) -> None:
 def test_comparing_models_loads_no_database_no_solver_and_no_runtime(here: Path) -> None:
     used = loaded(command("model", "diff", "model.onnx", "model.onnx"), here)
     assert used == {"click", "numpy", "onnx", "rich"}
+
+
+_LISTENING = """
+import sys
+from ivan import verify
+from ivan.outcome import Listener
+
+class Ears(Listener):
+    before = None
+    def phase(self, name):
+        if name == "check":
+            self.before = set(sys.modules)
+    def answered(self, outcome):
+        print(*sorted({name.split(".")[0] for name in set(sys.modules) - self.before} - {"ivan"}))
+
+verify("model.onnx", "holds.vnnlib", store=False, listener=Ears())
+"""
+
+
+@pytest.mark.parametrize("model", [small, convolutional])
+def test_libraries_are_imported_before_solving_begins(here: Path, model: Callable[[], bytes]) -> None:
+    """So that what solving took does not tell how long a library takes to load."""
+    (here / "model.onnx").write_bytes(model())
+    done = subprocess.run(
+        [sys.executable, "-c", _LISTENING], cwd=here, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert set(done.stdout.split()) <= {"__future__"}

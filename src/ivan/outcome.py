@@ -75,7 +75,7 @@ class Outcome:
         base_leaves: leaves of the stored proof; of another property's, as it was cut to the boxes at hand.
         statistics: counters of the search.
         phases: seconds per phase.
-        solve_seconds: from both files read to the verdict.
+        solve_seconds: from both files read to the verdict, without imports of libraries.
         save_seconds: spent on saving, after the answer.
         compact_seconds: spent on making the proof smaller, after the answer.
         seconds: all of it.

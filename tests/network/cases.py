@@ -47,6 +47,12 @@ LINE = (1, 2, 7)
 NORM = (w(2), w(2), w(2), np.abs(w(2)) + f(0.1))
 
 
+def padded_pool(g: Graph, size: int) -> str:
+    """A maximum over windows that reach into a frame of -infinity, as some exporters write one with padding."""
+    padded = g.node("Pad", "x", i(0, 0, 1, size - 1, 0, 0, size - 1, 1), f(-np.inf))
+    return g.node("MaxPool", padded, kernel_shape=[size, size], strides=[1, 2])
+
+
 def _second(g: Graph, *inputs: np.ndarray, **attributes: Any) -> str:
     """The second of two outputs of a Split."""
     return g.node("Split", "x", *inputs, outputs=2, **attributes) + "_1"
@@ -327,6 +333,8 @@ CASES: list[tuple[str, tuple[int, ...], tuple[int, ...], Build]] = [
     ("max pool, ceil mode", (10, 12), IMAGE, one("MaxPool", kernel_shape=[2, 4], strides=[2, 3], ceil_mode=1)),
     ("max pool, dilated", (10, 12), IMAGE, one("MaxPool", kernel_shape=[3, 2], dilations=[2, 3])),
     ("max pool, same", (12,), IMAGE, one("MaxPool", kernel_shape=[2, 3], auto_pad="SAME_LOWER", strides=[2, 2])),
+    ("max pool, padded with -infinity", (12, 20), IMAGE, lambda g: padded_pool(g, 2)),
+    ("max pool, some windows of one cell", (13,), IMAGE, lambda g: padded_pool(g, 3)),
     ("max pool in one dimension", (12,), LINE, one("MaxPool", kernel_shape=[5], strides=[1])),
     (
         "max pool of an affine map",

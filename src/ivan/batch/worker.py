@@ -45,6 +45,7 @@ LOADED = (
     "ivan.batch.task",
     "ivan.lp.highs",
     "ivan.store.store",
+    "numpy.ma",
     "numpy.random",
     "onnx",
     "onnxruntime",

@@ -16,10 +16,12 @@ class Progress:
     Attributes:
         listener: told what happens.
         outcome: what has been found so far, and the seconds of every phase.
+        importing: seconds of imports after reading, which are no part of solving.
     """
 
     def __init__(self, listener: Listener) -> None:
         self.listener, self.outcome = listener, Outcome(Verdict.UNKNOWN)
+        self.importing = 0.0
         self._began = time.monotonic()
 
     @property
@@ -37,3 +39,10 @@ class Progress:
         finally:
             phases = self.outcome.phases
             phases[name] = phases.get(name, 0.0) + time.monotonic() - start
+
+    @contextmanager
+    def imports(self) -> Iterator[None]:
+        """Takes the time of an import that only now turns out to be needed."""
+        start = time.monotonic()
+        yield
+        self.importing += time.monotonic() - start

@@ -16,6 +16,7 @@ from ivan.outcome import Claim
 from ivan.problem import Problem
 from ivan.proof import Witness
 from ivan.search.form import carrying_pays, linking_pays
+from ivan.verification.libraries import load_libraries
 from ivan.verification.progress import Progress
 from ivan.vnnlib import Query, read_query
 
@@ -62,6 +63,8 @@ class Question:
         """
         if self._checked:
             return
+        with self._progress.imports():
+            load_libraries(self.problem.network)
         with self._progress.phase("check"):
             for region in self.problem.regions[:1]:
                 self_check(

@@ -213,7 +213,8 @@ class Verification:
         if outcome.witness is not None and query.networks:
             inputs = outcome.witness.inputs[self._problem.place]
             outcome.tensors = tensors(query.networks, inputs, outcome.witness.outputs)
-        outcome.solve_seconds, outcome.seconds = time.monotonic() - solving, self._progress.seconds
+        outcome.solve_seconds = time.monotonic() - solving - self._progress.importing
+        outcome.seconds = self._progress.seconds
         self._listener.answered(outcome)
 
     def _keep(self, memory: Memory) -> None:

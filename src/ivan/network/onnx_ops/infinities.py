@@ -7,8 +7,9 @@ import numpy as np
 from ivan.network.onnx_ops.values import Expression, Value
 
 _MASKED = frozenset(
-    {"Add", "Cast", "CastLike", "Concat", "Dropout", "Expand", "Flatten", "Gather", "Identity", "IsInf", "IsNaN",
-     "Reshape", "Slice", "Softmax", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze", "Where"}
+    {"Add", "Cast", "CastLike", "Concat", "Dropout", "Expand", "Flatten", "Gather", "GlobalMaxPool", "Identity",
+     "IsInf", "IsNaN", "MaxPool", "Pad", "ReduceMax", "Reshape", "Slice", "Softmax", "Split", "Squeeze", "Tile",
+     "Transpose", "Unsqueeze", "Where"}
 )  # fmt: skip
 """Operators that know what to do with entries that a mask has made -infinity."""
 
@@ -29,8 +30,8 @@ def takes_masked(operator: str) -> bool:
 
 
 def takes_infinite(operator: str, constant: Value | None) -> bool:
-    """Can an infinite constant mean something beside what depends on the input: the limit of a Clip, or a mask?"""
+    """Can an infinite constant mean something: a limit of a Clip, a mask, or a frame of what depends on the input?"""
     if operator == "Clip":
         return True
     masks = isinstance(constant, np.ndarray) and np.all(np.isfinite(constant) | np.isneginf(constant))
-    return bool(masks) and operator in ("Add", "Concat", "Where")
+    return bool(masks) and operator in ("Add", "Concat", "Pad", "Where")

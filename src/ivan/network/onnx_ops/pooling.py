@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ivan.network.linear import Selection
 from ivan.network.onnx_ops.convolution import convolution
 from ivan.network.onnx_ops.linear import averaged
 from ivan.network.onnx_ops.node import Node
-from ivan.network.onnx_ops.values import Expression, Shape, Value, concatenate, lift
+from ivan.network.onnx_ops.values import Expression, Value, concatenate, lift, rearrange
 from ivan.network.onnx_ops.windows import axes
 
 Cells = tuple[int, ...]
+Index = NDArray[np.signedinteger[Any]]
 
 
 def average_pool(
@@ -85,7 +88,10 @@ def global_max_pool(node: Node, x: Value) -> Value:
 
 
 def maxima(node: Node, x: Expression, axis: int, windows: Sequence[Cells]) -> Expression:
-    """The maximum of each window of cells along an axis, as a tensor with one entry per window there."""
+    """The maximum of each window of cells along an axis, as a tensor with one entry per window there.
+
+    Entries that are -infinity, as around an image, are less than any other.
+    """
     levels: dict[int, list[Cells]] = {}  # which maxima are needed, by the number of layers behind them
     seen: set[Cells] = set()
     stack = [window for window in windows if len(window) > 1]
@@ -103,8 +109,8 @@ def maxima(node: Node, x: Expression, axis: int, windows: Sequence[Cells]) -> Ex
         first = _take(pool, axis, [place[_halves(w)[0]] for w in wanted])
         second = _take(pool, axis, [place[_halves(w)[1]] for w in wanted])
         place.update({w: pool.shape[axis] + k for k, w in enumerate(wanted)})
-        pool = lift(concatenate([pool, node.relu(first.minus(second)).plus(second)], axis))
-    return _take(pool, axis, [place[window] for window in windows])
+        pool = lift(concatenate([pool, _larger(node, pool, first, second)], axis))
+    return _entries(pool, _take(pool, axis, [place[window] for window in windows]))
 
 
 def _halves(window: Cells) -> tuple[Cells, Cells]:
@@ -112,7 +118,22 @@ def _halves(window: Cells) -> tuple[Cells, Cells]:
     return window[:cut], window[cut:]
 
 
-def _take(x: Expression, axis: int, cells: Sequence[int]) -> Expression:
-    index = np.take(np.arange(x.size).reshape(x.shape), cells, axis)
-    shape: Shape = index.shape
-    return x.then(Selection(index.ravel(), x.size), shape)
+def _take(x: Expression, axis: int, cells: Sequence[int]) -> Index:
+    """Where the entries of some cells along an axis stand."""
+    return np.take(np.arange(x.size).reshape(x.shape), cells, axis)
+
+
+def _entries(x: Expression, places: Index) -> Expression:
+    return rearrange(x, lambda t: t.ravel()[places])
+
+
+def _larger(node: Node, x: Expression, first: Index, second: Index) -> Expression:
+    """The larger ones of two choices of entries, b + relu(a - b)."""
+    if x.missing is None:
+        a, b = _entries(x, first), _entries(x, second)
+        return node.relu(a.minus(b)).plus(b)
+    # what is -infinity gives way to the other one, which is then compared with itself
+    neither = x.missing[first] & x.missing[second]
+    first, second = np.where(x.missing[first], second, first), np.where(x.missing[second], first, second)
+    larger = _larger(node, replace(x, missing=None), first, second)
+    return replace(larger, missing=neither.ravel() if neither.any() else None)

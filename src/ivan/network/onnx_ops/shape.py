@@ -168,7 +168,7 @@ def pad(
         cuts[axis] = slice(max(-before, 0), x.shape[axis] - max(-after, 0))
     check_size([d + a + b for d, (a, b) in zip(x.shape, widths, strict=True)])
 
-    def padded(t: Tensor, empty: float) -> Tensor:
+    def padded(t: Tensor, empty: float | bool) -> Tensor:
         cut = t[tuple(cuts)]
         return np.pad(cut, widths, constant_values=empty) if mode == "constant" else np.pad(cut, widths, mode)  # type: ignore[call-overload]
 
@@ -177,8 +177,8 @@ def pad(
     moved = rearrange(x, lambda t: padded(t, -1), padded=True)
     if mode != "constant" or fill == 0:
         return moved
-    outside = padded(np.zeros(x.shape), 1.0)
-    return moved.plus(outside * fill)
+    outside = padded(np.zeros(x.shape, bool), True)
+    return moved.plus(np.where(outside, fill, 0.0))
 
 
 def depth_to_space(node: Node, x: Value, *, blocksize: int, mode: str = "DCR") -> Value:

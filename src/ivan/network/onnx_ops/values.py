@@ -156,6 +156,7 @@ def rearrange(value: Value, move: Callable[[Tensor], Tensor], padded: bool = Fal
     affine = value.affine.then(Selection(moved.ravel(), value.size))
     if missing is not None:
         missing = np.append(missing, False)[moved.ravel()]  # -1 is where nothing was
+        missing = missing if missing.any() else None
     return Expression(affine, moved.shape, value.dtype, missing)
 
 
