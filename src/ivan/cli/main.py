@@ -1,7 +1,7 @@
 """The `ivan` command: its subcommands, and the one place where errors become a line, a hint and an exit code.
 
 0    every verdict
-1    damage that `ivan cache doctor` found; a version that `ivan gate` stops; a proof that does not hold
+1    damage that `ivan cache` found or left out; a version that `ivan gate` stops; a proof that does not hold
 2    input that cannot be used
 3    what `ivan gate` leaves undecided
 4    an internal error, always a bug
@@ -82,7 +82,7 @@ def cli() -> None:
     \b
     Exit codes:
       0    every verdict, and every other command that did what it was told
-      1    damage that `ivan cache doctor` found, a violation that `ivan gate` found, a proof that does not hold
+      1    damage that `ivan cache` found or left out, a violation that `ivan gate` found, a proof that does not hold
       2    something given cannot be used
       3    a property that `ivan gate` left undecided and that must hold
       4    an internal error, always a bug
