@@ -40,7 +40,7 @@ from ivan.reason import Reason
 from ivan.search import Search, Seed
 from ivan.search.form import carrying_pays, linking_pays
 from ivan.verdict import Verdict
-from ivan.vnnlib import Query, read_query
+from ivan.vnnlib import Query, asked
 
 Models = str | Mapping[str, str]
 """One file or digest, or a file for each network of a query by its name."""
@@ -70,7 +70,8 @@ def verify(
 
     Args:
         model: ONNX file, plain or .gz; for a query about several networks the file of each by its name.
-        query: VNN-LIB file, plain or .gz; or a property that was read already.
+        query: VNN-LIB file, plain or .gz; or its text, which begins with `(` or `;`; or a property that was read
+            already.
         timeout: seconds; without one the search goes on until it is done.
         store: path or URL of the proof store; None for the user's own, False for none at all.
         base: model file, or beginning of a stored digest, whose proof to start from; of several networks the file of
@@ -91,7 +92,7 @@ def verify(
     if base is not None and store is False:
         raise InputError("a base is named, and no store to look for its proof", hint="give a store, or no base")
     run = _Verification(chosen, listener or Listener(), deadline if timeout is None else deadline.sooner(timeout))
-    run.read(_typed(model), query if isinstance(query, Query) else fspath(query))
+    run.read(_typed(model), query)
     if store is not False:
         load_store()  # an import, so not part of solving
     with parallel.one_blas_thread():
@@ -133,10 +134,10 @@ class _Verification:
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
-    def read(self, models: Models, query: str | Query) -> None:
+    def read(self, models: Models, query: str | PathLike[str] | Query) -> None:
         """All files, and the problem they make."""
         with self._phase("read"):
-            self._query: Query = query if isinstance(query, Query) else read_query(query)
+            self._query: Query = asked(query)
             self._deployment: Deployment = deploy(self._query, models)
             self._problem: Problem = self._in_its_form(self._deployment)
             self._outcome.vnnlib_version = self._query.version
