@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -27,6 +28,11 @@ from ivan.verdict import Verdict
 
 BASE, WITNESSED, UPDATED = 1, 2, 3
 """Runs of the store below: a proof, a counterexample, and a proof that grew from the first."""
+
+
+with closing(sqlite3.connect(":memory:")) as _probe:
+    _OPTIONS = {option for (option,) in _probe.execute("PRAGMA compile_options")}
+needs_dbstat = pytest.mark.skipif("ENABLE_DBSTAT_VTAB" not in _OPTIONS, reason="nothing tells what a page belongs to")
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +116,63 @@ def test_what_is_damaged_is_left_out_and_named(written: Path, tmp_path: Path) ->
         with pytest.raises(StoreError, match="nothing was exported: run 1"):
             export_file(store, path, (BASE,))
     assert imported(path, tmp_path / "new.sqlite").runs == 2  # the earlier file is still there, and whole
+
+
+def broken(written: Path, path: Path, table: str, *, overflowing: bool = False) -> Path:
+    """A copy of the store in which a page of the table is wiped: its first, or the first behind its rows."""
+    shutil.copyfile(written, path)
+    kind = "'overflow'" if overflowing else "'leaf'"
+    with rows(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if overflowing:
+            connection.execute(f"UPDATE {table} SET weights = (SELECT randomblob(50000)) WHERE rowid = 1")
+    with rows(path) as connection:
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        (page,) = connection.execute(
+            f"SELECT min(pageno) FROM dbstat WHERE name = ? AND pagetype = {kind}", (table,)
+        ).fetchone()
+    data = bytearray(path.read_bytes())
+    data[(page - 1) * size : page * size] = bytes(size)
+    path.write_bytes(data)
+    return path
+
+
+@needs_dbstat
+def test_of_a_file_with_broken_pages_what_can_be_read_is_rescued(written: Path, tmp_path: Path) -> None:
+    store = broken(written, tmp_path / "broken.sqlite", "proofs")
+    before, path = store.read_bytes(), tmp_path / "carried.sqlite"
+    with ProofStore.open(store) as opened:
+        done = export_file(opened, path)
+        assert (done.runs, done.rescued) == (1, True)
+        assert [(found.kind, found.key) for found in left_out(done)] == [("run", BASE), ("run", UPDATED)]
+        assert all(found.model and found.asked for found in left_out(done))
+        with pytest.raises(StoreError, match="nothing was exported: run 1"):
+            export_file(opened, path, (BASE,))
+        chosen = export_file(opened, path, (WITNESSED,))
+        assert (chosen.runs, chosen.left_out, chosen.rescued) == (1, (), False)
+        with pytest.raises(InputError, match="there is no run 99"):
+            export_file(opened, path, (99,))
+    assert store.read_bytes() == before
+    assert imported(path, tmp_path / "new.sqlite").runs == 1
+
+
+@needs_dbstat
+def test_broken_pages_of_weights_cost_no_runs(written: Path, tmp_path: Path) -> None:
+    store, path = broken(written, tmp_path / "broken.sqlite", "networks", overflowing=True), tmp_path / "carried.sqlite"
+    with ProofStore.open(store) as opened:
+        done = export_file(opened, path)
+    assert (done.runs, done.networks, done.properties) == (3, 2, 2)
+    [found] = left_out(done)
+    assert (found.kind, "weights cannot be read" in found.problem) == ("network", True)
+    assert imported(path, tmp_path / "new.sqlite").runs == 3
+
+
+@needs_dbstat
+def test_a_broken_index_costs_nothing(written: Path, tmp_path: Path) -> None:
+    store = broken(written, tmp_path / "broken.sqlite", "sqlite_autoindex_networks_1")
+    with ProofStore.open(store) as opened:
+        done = export_file(opened, tmp_path / "carried.sqlite")
+    assert (done.runs, done.networks, done.left_out, done.rescued) == (3, 2, (), True)
 
 
 def test_a_file_that_cannot_be_written_leaves_nothing_behind(

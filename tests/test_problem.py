@@ -134,8 +134,9 @@ def test_margins_say_where_a_case_is_violated():
     ],
 )
 def test_unbounded_inputs_are_named(assertions, named):
-    with pytest.raises(PropertyError, match=f"property.vnnlib: {named}$") as caught:
+    with pytest.raises(PropertyError) as caught:
         build(assertions, inputs=2)
+    assert caught.value.message.endswith(f"property.vnnlib: {named}")
     assert caught.value.hint
 
 
@@ -151,8 +152,9 @@ def test_sides_that_a_box_lacks_follow_from_rows_over_inputs():
 
 
 def test_of_many_unbounded_inputs_the_first_are_named():
-    with pytest.raises(PropertyError, match=r"X_0, X_1, X_2, X_3, X_4, \.\.\.$"):
+    with pytest.raises(PropertyError) as caught:
         build("(assert (<= Y_0 0))", inputs=9)
+    assert caught.value.message.endswith("X_0, X_1, X_2, X_3, X_4, ...")
 
 
 @pytest.mark.parametrize(("inputs", "outputs", "named"), [(2, 2, "2 inputs"), (3, 1, "1 output,")])

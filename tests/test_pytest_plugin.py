@@ -86,7 +86,12 @@ def test_a_violation_fails_with_the_counterexample_and_a_hint(here: pytest.Pytes
         ("'hard.vnnlib', timeout=0.2", "hint: 0.2 s were not enough: give more with timeout=*"),
         ("'nosuch.vnnlib'", "nosuch.vnnlib: no such file"),
         ("'nosuch.vnnlib'", "hint: check the property's path"),
+        ("'nosuch.vnnlib'", "(ivan explain property-error)"),
         ("'(declare-const X_0 Real) (assert'", "<text>:1:*is never closed"),
+        ("'(garbage'", "PropertyError: <text>:1:2: *"),
+        ("'(garbage'", "  (garbage"),
+        ("'  ; a remark\\n(garbage)'", "PropertyError: <text>:2:*"),
+        ("'(no.vnnlib'", "PropertyError: (no.vnnlib: no such file"),
         ("'holds.vnnlib', expect='maybe'", "'maybe' is not a valid Verdict"),
     ],
 )
@@ -100,6 +105,16 @@ def test_other_failures_say_why(here: pytest.Pytester, call: str, said: str) -> 
     done = run(here, f"def test_it(ivan_verify): ivan_verify({model!r}, {call})", "--ivan-no-store")
     done.assert_outcomes(failed=1)
     done.stdout.fnmatch_lines([f"*{said}*"])
+
+
+@pytest.mark.parametrize("call", ["'no.onnx', 'holds.vnnlib'", "'model.onnx', '(garbage'"])
+def test_what_cannot_be_used_is_said_without_the_inside_of_ivan(here: pytest.Pytester, call: str) -> None:
+    done = run(here, f"def test_it(ivan_verify): ivan_verify({call})", "--ivan-no-store")
+    done.assert_outcomes(failed=1)
+    lines = done.stdout.lines
+    assert len(lines[lines.index(next(line for line in lines if "FAILURES" in line)) :]) < 18
+    assert not any("pytest_plugin.py" in line or "src/ivan" in line or "During handling" in line for line in lines)
+    done.stdout.fnmatch_lines(["E *Error: *", "E *hint: *(ivan explain *-error)"])
 
 
 def test_many_values_are_cut(here: pytest.Pytester) -> None:

@@ -234,3 +234,34 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_read():
         ivan.verify("no-model.onnx", "no-query.vnnlib", timeout=-1)
     with pytest.raises(InputError, match="a base is named, and no store"):
         ivan.verify("no-model.onnx", "no-query.vnnlib", base="1234", store=False)
+
+
+# -- the property as text, and errors as Python shows them ------------------------------------------------------------
+
+
+def test_a_property_may_be_given_as_its_text(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert verify(model, HOLDS, store=False).verdict is ivan.Verdict.UNSAT
+    assert verify(model, f"\n ; said in a test\n{HOLDS}", store=False).verdict is ivan.Verdict.UNSAT
+    for text in ("(garbage", "(declare-const X_0 Real)", ";", "; from a.vnnlib\n(garbage\n; see b.vnnlib"):
+        with pytest.raises(PropertyError, match=r"^<text>"):
+            verify(model, text, store=False)
+    # what is named like a file is a file, and so is what is one
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PropertyError, match="no such file"):
+        verify(model, "(no).vnnlib", store=False)
+    Path("(odd)").write_text(FAILS)
+    assert verify(model, "(odd)", store=False).verdict is ivan.Verdict.SAT
+
+
+def test_a_traceback_tells_what_the_command_would(model: Path) -> None:
+    with pytest.raises(ModelError) as missing:
+        verify("no.onnx", HOLDS, store=False)
+    assert missing.value.__notes__ == ["hint: check the path (ivan explain model-error)"]
+    assert missing.value.advice == "check the path (ivan explain model-error)"
+    assert "explain" not in str(missing.value)
+    with pytest.raises(PropertyError) as garbage:
+        verify(model, "(garbage", store=False)
+    excerpt, hint = garbage.value.__notes__
+    assert excerpt == "  (garbage\n   ^^^^^^^"
+    assert hint.startswith("hint: ")
+    assert hint.endswith("ivan explain property-error)")

@@ -26,7 +26,8 @@ from ivan.problem import Problem
 from ivan.proof_file import WHERE_FROM, opened_file, summary_of
 from ivan.store import ProofStore
 from ivan.store.records import NetworkRecord, RunSummary
-from ivan.vnnlib import Query, read_query
+from ivan.vnnlib import Query
+from ivan.vnnlib import asked as read
 
 Models = str | PathLike[str] | Mapping[str, str | PathLike[str]]
 
@@ -70,7 +71,7 @@ def check_proof(
     Args:
         path: the file, or a whole store, of which the proof of this property is taken.
         model: ONNX file; for a query about several networks the file of each by its name.
-        query: VNN-LIB file, or a property that was read already.
+        query: VNN-LIB file, or its text, or a property that was read already.
         threads: for the replay; 0 for all cores.
         listener: told what happens.
 
@@ -97,7 +98,7 @@ def check_run(
     told = listener or Listener()
     told.phase("read")
     models = {name: fspath(file) for name, file in model.items()} if isinstance(model, Mapping) else fspath(model)
-    deployment = deploy(query if isinstance(query, Query) else read_query(fspath(query)), models)
+    deployment = deploy(read(query), models)
     forms = deployment.forms
     summary = _about(store, forms) if run is None else summary_of(store, run)
     problem, same_model = _form(store, summary, forms)

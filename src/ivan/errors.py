@@ -12,7 +12,7 @@
     └── InternalError              4   a law of the program itself was broken; always a bug
 
 A message is one line and names the place; the hint says what to do about it, and how to have errors of the class
-explained.
+explained. In Python a traceback shows these as notes.
 """
 
 from __future__ import annotations
@@ -41,6 +41,24 @@ class IvanError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if excerpt := self.excerpt():
+            self.add_note(excerpt)
+        self.add_note(f"hint: {self.advice}")
+
+    @property
+    def advice(self) -> str:
+        """The hint, and the command that explains errors of the class: what stands behind `hint:` everywhere."""
+        return self.advised(self.hint)
+
+    def excerpt(self) -> str | None:
+        """The text that it is about, where there is one."""
+        return None
+
+    @classmethod
+    def advised(cls, hint: str | None) -> str:
+        """What `advice` is with another hint."""
+        command = cls.explanation()
+        return f"{hint} ({command})" if hint else f"`{command}` says more"
 
     @classmethod
     def explanation(cls) -> str:

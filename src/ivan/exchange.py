@@ -17,8 +17,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ivan.doctor import Finding, finding, one_line, problem_of
 from ivan.errors import InputError, StoreError
@@ -34,7 +36,8 @@ WHERE_FROM = "`ivan cache export` writes files that can be imported"
 def export_file(store: ProofStore, path: Path, only: Collection[int] | None = None) -> Copied:
     """Writes runs to a file, under a temporary name first; an existing file is replaced.
 
-    Of a whole store what is damaged, or cannot be looked into, is left out and named in the result.
+    Of a whole store what is damaged, or cannot be looked into, is left out and named in the result. From a file with
+    broken pages all is rescued that can be read; that file stays as it is.
 
     Args:
         store: an open store.
@@ -45,11 +48,49 @@ def export_file(store: ProofStore, path: Path, only: Collection[int] | None = No
         StoreError: the store cannot be read, a run that is wanted is damaged, or the file is a store in use.
         InputError: the file cannot be written, or a run that is wanted is not there.
     """
+    with new_file(path, store) as made:
+        if store.faults():
+            return _rescued(made, store, only)
+        _refuse_missing(store, only)
+        return copied_to(made, store, only)
+
+
+def _rescued(made: ProofStore, store: ProofStore, only: Collection[int] | None) -> Copied:
+    """Adds what can be read of a file with broken pages, by way of a copy that has none and is repaired."""
+    with TemporaryDirectory(prefix="ivan-") as folder, ProofStore.open(Path(folder) / "salvaged.sqlite") as copy:
+        lost = {(row.kind, row.key): row for row in store.salvage_to(copy)}
+        wrong = _damaged(copy)
+        copy.remove(wrong)  # a network stays without its weights, and so do its runs
+        wrong |= {key: replace(wrong.get(key, row), problem=row.problem) for key, row in lost.items()}
+        if only is None:
+            done = _added(made, copy, None, store.location)
+            wrong = {(row.kind, row.key): row for row in done.left_out} | wrong
+            return replace(done, left_out=tuple(wrong.values()), rescued=True)
+        wanted = {("run", number) for number in only} | {
+            (kind, digest)
+            for run in map(copy.run, only)
+            if run is not None
+            for kind, digest in (("network", run.network), ("property", run.property))
+        }
+        if unread := [row for key, row in wrong.items() if key in wanted]:
+            raise _refusal(f"{store.location}: nothing was exported", store.location, _named(unread))
+        _refuse_missing(copy, only)
+        return _added(made, copy, only, store.location)
+
+
+def _damaged(store: ProofStore) -> dict[tuple[str, int | str | bytes], Examined]:
+    """The rows in which something is wrong, without what they hold."""
+    vouch, wrong = _voucher(), {}
+    for row in store.examine():
+        if problem := row.problem or vouch(row):
+            wrong[row.kind, row.key] = replace(row, problem=problem, run=None, proof=None, witness=None, network=None)
+    return wrong
+
+
+def _refuse_missing(store: ProofStore, only: Collection[int] | None) -> None:
     for number in only or ():
         if store.run(number) is None:
             raise InputError(f"there is no run {number} that can be read", hint="`ivan cache list` shows the runs")
-    with new_file(path, store) as made:
-        return copied_to(made, store, only)
 
 
 def copied_to(made: ProofStore, store: ProofStore, only: Collection[int] | None, *, weights: bool = True) -> Copied:
@@ -64,9 +105,16 @@ def copied_to(made: ProofStore, store: ProofStore, only: Collection[int] | None,
     Raises:
         StoreError: the store cannot be read, or a run that is wanted is damaged.
     """
+    return _added(made, store, only, store.location, weights=weights)
+
+
+def _added(
+    made: ProofStore, store: ProofStore, only: Collection[int] | None, place: str, *, weights: bool = True
+) -> Copied:
+    """The same; `place` is what the store is called where something is wrong."""
     done = store.copy_to(made, _voucher(), only=only, strict=only is not None, weights=weights)
     if only is not None and done.left_out:
-        raise _refusal(f"{store.location}: nothing was exported", store.location, _named(done))
+        raise _refusal(f"{place}: nothing was exported", place, _named(done.left_out))
     return done
 
 
@@ -133,7 +181,7 @@ def import_file(store: ProofStore, path: Path) -> Copied:
             raise _refusal(refused, str(path), [one_line(fault) for fault in faults])
         done = made.copy_to(store, _voucher(), strict=True, imported=datetime.now(UTC))
     if done.left_out:
-        raise _refusal(refused, str(path), _named(done))
+        raise _refusal(refused, str(path), _named(done.left_out))
     return done
 
 
@@ -154,9 +202,9 @@ def _voucher() -> Callable[[Examined], str | None]:
     return vouch
 
 
-def _named(done: Copied) -> list[str]:
+def _named(wrong: Sequence[Examined]) -> list[str]:
     lines = []
-    for found in left_out(done):
+    for found in (finding(row, row.problem or "") for row in wrong):
         key = found.key.hex() if isinstance(found.key, bytes) else one_line(str(found.key))
         about = ", ".join(filter(None, (found.model, found.asked)))
         lines.append(f"{found.kind} {key[:12]}{f' ({about})' if about else ''}: {found.problem}")

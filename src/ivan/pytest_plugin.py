@@ -40,7 +40,8 @@ class Verify(Protocol):
 
         Args:
             model: ONNX file, plain or .gz; of a property of several networks that of each, by its name.
-            query: VNN-LIB file, plain or .gz; or its text; or a property that was read already.
+            query: VNN-LIB file, plain or .gz; or its text, which begins with `(` or `;`; or a property that was read
+                already.
             expect: the answer; `unsat` says that the property holds.
             timeout: seconds.
 
@@ -48,8 +49,7 @@ class Verify(Protocol):
             Everything that the verification found.
 
         Raises:
-            AssertionError: another answer, with the counterexample or what to do.
-            InputError: model or query cannot be used.
+            AssertionError: another answer, with the counterexample or what to do; or model or query cannot be used.
         """
 
 
@@ -82,32 +82,25 @@ def ivan_verify(pytestconfig: pytest.Config) -> Verify:
     ) -> Outcome:
         __tracebackhide__ = True
         import ivan
-        from ivan.errors import IvanError
+        from ivan.errors import InternalError, IvanError
+        from ivan.vnnlib import asked
 
         expected = ivan.Verdict(expect)
         try:
-            asked = _property(query)
-            outcome = ivan.verify(model, asked, timeout=timeout, store=store)
+            property_ = asked(query)
+            outcome = ivan.verify(model, property_, timeout=timeout, store=store)
+        except InternalError:
+            raise  # a bug, of which all is wanted
         except IvanError as error:
-            if error.hint:
-                error.add_note(f"hint: {error.hint}")
-            raise
-        if outcome.verdict is not expected:
-            name = fspath(query) if isinstance(query, PathLike) else getattr(asked, "path", asked)
+            failure = "\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
+        else:
+            if outcome.verdict is expected:
+                return outcome
             files = [fspath(file) for file in (model.values() if isinstance(model, Mapping) else [model])]
-            raise AssertionError(_failure(f"{', '.join(files)}, {name}", outcome, expected, timeout))
-        return outcome
+            failure = _failure(f"{', '.join(files)}, {property_.path}", outcome, expected, timeout)
+        raise AssertionError(failure)  # outside the handler: the error's own traceback is ivan's
 
     return verify
-
-
-def _property(query: str | PathLike[str] | Query) -> str | PathLike[str] | Query:
-    """A text as the property that it states; whatever else it is, as it is."""
-    if not isinstance(query, str) or "(" not in query or "declare-" not in query:
-        return query
-    from ivan.vnnlib import parse_query
-
-    return parse_query(query)
 
 
 def _failure(question: str, outcome: Outcome, expected: Verdict, timeout: float) -> str:

@@ -83,7 +83,9 @@ def test_every_instance_ends_as_a_row_whatever_it_is(folder: Path) -> None:
         reasons, strict=False,
     )] == [True] * 6  # fmt: skip
     assert all("\n" not in reason for reason in reasons)
-    assert all(result.hint for result in results if result.verdict == "error")
+    hints = [result.hint or "" for result in results if result.verdict == "error"]
+    kinds = ("model", "model", "unsupported-operator", "property", "mismatch")
+    assert [hint.rpartition(" (")[2] for hint in hints] == [f"ivan explain {kind}-error)" for kind in kinds]
     first = results[0]
     assert first.leaves is not None
     assert first.leaves > 1

@@ -102,6 +102,15 @@ def test_a_second_batch_on_updated_models_starts_from_the_stored_proofs(ivan: Sh
     assert (entry["verdict"], entry["base_name"], entry["exact"]) == ("unsat", "model.onnx", False)
     assert 0 < entry["reused_leaves"] <= entry["base_leaves"]
     assert f"{entry['reused_leaves']} of {entry['base_leaves']} leaves reused" in done.err
+    # the summary says the same, and counts an answer that was stored as a warm start without leaves
+    (bench / "both.csv").write_text("model.onnx,holds.vnnlib\nmodel.onnx,fails.vnnlib\nv2.onnx,holds.vnnlib\n")
+    both = ivan("batch", "both.csv", "--timeout", 60, "--out", "both.results.csv").out
+    assert re.search(r"^warm start +2 instances, from a stored proof or answer$", both, re.MULTILINE)
+    (bench / "v3.onnx").write_bytes(nudged(small(), 2e-3))
+    (bench / "three.csv").write_text("v3.onnx,holds.vnnlib\n")
+    summary = ivan("batch", "three.csv", "--timeout", 60, "--out", "three.results.csv").out
+    assert re.search(r"^reused +\d+ of \d+ leaves of stored proofs \(\d+\.\d%\)$", summary, re.MULTILINE)
+    assert re.search(r"^warm start +1 instance, from a stored proof or answer$", summary, re.MULTILINE)
 
 
 def test_a_resumed_batch_mixes_neither_versions_of_a_model_nor_timeouts(ivan: Shell, bench: Path) -> None:

@@ -106,6 +106,44 @@ def test_what_is_damaged_is_named_and_left_out(store: Path) -> None:
     assert not Path("one.sqlite").exists()
 
 
+def test_broken_pages_are_told_of_and_the_rest_is_written(ivan: Shell, here: Path, store: Path) -> None:
+    connection = sqlite3.connect(store)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'proofs'").fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    data = bytearray(store.read_bytes())
+    data[(page - 1) * size : page * size] = bytes(size)
+    store.write_bytes(data)
+    done = ivan("cache", "export", "carried.sqlite", "--store", store)
+    assert (done.code, done.out) == (1, "")
+    first, second, told = done.err.splitlines()
+    assert first.startswith(f"warning: {store}: has broken pages")
+    assert second.startswith("warning: left out: run 1  model.onnx  holds.vnnlib  its checksum does")
+    assert told.startswith("wrote 1 run to carried.sqlite")
+    assert runs(here / "carried.sqlite") == 1
+    assert store.read_bytes() == data
+    examined = ivan("cache", "doctor", "--store", store)
+    assert examined.code == 1
+    assert "hint: `ivan cache export FILE` rescues what can be read" in examined.err
+    assert ivan("cache", "export", "one.sqlite", "--run", "2", "--store", store).code == 0
+    assert ivan("cache", "export", "one.sqlite", "--run", "1", "--store", store, "--yes").code == 2
+
+
+@pytest.mark.usefixtures("here")
+def test_of_much_that_is_left_out_the_first_is_named(ivan: Shell, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = sqlite3.connect(store)
+    with connection:
+        connection.execute("UPDATE runs SET checksum = ''")
+    connection.close()
+    monkeypatch.setattr("ivan.cli.cache_files.MOST_NAMED", 1)
+    done = ivan("cache", "export", "carried.sqlite", "--store", store)
+    assert done.code == 1
+    first, more, _ = done.err.splitlines()
+    assert first.startswith("warning: left out: run 1")
+    assert more == f"warning: left out: 1 more; `ivan cache doctor --store {store}` names what is damaged"
+
+
 def test_a_damaged_file_is_an_error_of_one_line(ivan: Shell, here: Path, store: Path) -> None:
     invoke("export", "carried.sqlite", "--store", store)
     connection = sqlite3.connect(here / "carried.sqlite")

@@ -66,7 +66,7 @@ def test_the_base_version_alone_keeps_what_is_demanded(ivan: Shell, suite: Path)
         "around [1]": "holds",
         "limited": "holds",
     }
-    assert done.out.endswith("5 properties: 1 violated, 4 holds; nothing stands in the way\n")  # nothing of savings
+    assert done.out.endswith("5 properties: 1 violated, 4 hold; nothing stands in the way\n")  # nothing of savings
     assert all(entry["saved_seconds"] is None for entry in report["properties"])
     assert report["totals"]["saved_seconds"] is None
 
@@ -161,11 +161,25 @@ def test_what_is_undecided_stops_a_version_only_where_the_property_must_hold(iva
 
 def test_a_question_that_cannot_be_asked_is_told_with_its_reason(ivan: Shell, suite: Path) -> None:
     (suite / "odd.toml").write_text('model = "model.onnx"\n[[property]]\nquery = "nosuch.vnnlib"\n')
-    done = ivan("gate", "odd.toml", "--no-store")
+    done = ivan("gate", "odd.toml", "--no-store", *REPORTS)
     assert done.code == 2
     assert "unusable: " in done.out
     assert "nosuch.vnnlib" in done.out
-    assert done.err.splitlines()[-1].startswith("hint: ")
+    hint = "check the property's path (ivan explain property-error)"  # as every command says it
+    assert done.err.splitlines()[-1] == f"hint: {hint}"
+    assert f"\nhint: {hint}\n" in (suite / "m.md").read_text()
+    assert [case.text for case in ET.parse(suite / "j.xml").iter("error")] == [hint]
+    assert json.loads((suite / "r.json").read_text())["properties"][0]["now"]["hint"] == hint
+
+
+def test_a_path_is_said_without_detours(ivan: Shell, suite: Path) -> None:
+    (suite / "specs").mkdir()
+    (suite / "models").mkdir()
+    (suite / "specs" / "odd.toml").write_text('model = "../model.onnx"\n[[property]]\nquery = "../models/no.vnnlib"\n')
+    for named in (Path("specs/odd.toml"), suite / "specs" / "odd.toml"):
+        done = ivan("gate", named, "--no-store", "--json", "r.json")
+        assert "unusable: models/no.vnnlib: no such file" in " ".join(done.out.split())
+        assert json.loads((suite / "r.json").read_text())["models"] == {"model": "model.onnx"}
 
 
 def test_several_models_are_named(ivan: Shell, suite: Path) -> None:

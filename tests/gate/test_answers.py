@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from ivan.gate.answers import (
     sorted_by_change,
 )
 from ivan.gate.questions import Question
-from ivan.gate.suite import ONLY, Property, Severity
+from ivan.gate.report import Gate
+from ivan.gate.suite import ONLY, Property, Severity, Suite
 
 
 def checked(
@@ -148,3 +150,25 @@ def test_totals_say_what_both_versions_took_only_where_it_is_known_of_all() -> N
     assert (Totals.of(some).seconds, Totals.of(some).seconds_before) == (2.0, 6.0)
     assert Totals.of([*some, checked(State.HOLDS)]).seconds_before is None
     assert Totals.of(some).reused is None
+
+
+@pytest.mark.parametrize(
+    ("states", "headline"),
+    [
+        ([(State.HOLDS, None)], "1 property: 1 holds; nothing stands in the way"),
+        ([(State.HOLDS, None)] * 2, "2 properties: 2 hold; nothing stands in the way"),
+        (
+            [(State.VIOLATED, None)] * 2 + [(State.UNDECIDED, None)] * 2 + [(State.HOLDS, None)] * 2,
+            "6 properties: 2 violated, 2 undecided, 2 hold",
+        ),
+        (
+            [(State.VIOLATED, State.HOLDS)] * 2 + [(State.UNUSABLE, None)] + [(State.HOLDS, State.HOLDS)] * 1200,
+            "1,203 properties: 2 newly violated, 1 unusable, 1,200 still holding",
+        ),
+        ([(State.HOLDS, State.VIOLATED)] * 2, "2 properties: 2 newly proved; nothing stands in the way"),
+    ],
+)
+def test_the_headline_reads_as_a_sentence(states: list[tuple[State, State | None]], headline: str) -> None:
+    suite = Suite(Path("s.toml"), {ONLY: Path("m.onnx")}, ())
+    answers = [checked(now, before) for now, before in states]
+    assert Gate(suite, suite.models, None, answers, datetime.now(UTC), 1.0).headline() == headline

@@ -20,6 +20,7 @@ from ivan.gate.kinds import (
     Robustness,
 )
 from ivan.gate.suite import ONLY, Severity, Suite, read_suite
+from ivan.gate.table import shown
 
 WHOLE = """
 model = "net.onnx"
@@ -153,3 +154,18 @@ def test_a_suite_that_is_not_there_or_no_text_is_an_error(tmp_path: Path) -> Non
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="not a text file"):
         read_suite(tmp_path / "bytes.toml")
+
+
+def test_a_path_is_shortened_only_where_it_stays_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("specs", "here", "far/away"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "away")
+    monkeypatch.chdir(tmp_path / "here")
+    for given, short in (
+        (Path("../specs/../here/a.onnx"), Path("a.onnx")),
+        (Path("../specs/../b.onnx"), Path("../b.onnx")),
+        (tmp_path / "here" / "a.onnx", Path("a.onnx")),
+        (tmp_path / "specs" / ".." / "b.onnx", tmp_path / "b.onnx"),
+        (tmp_path / "link" / ".." / "b.onnx", tmp_path / "link" / ".." / "b.onnx"),  # far/b.onnx
+    ):
+        assert shown(given) == short

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from ivan.bounds.parallel import cores
 from ivan.deadline import Deadline
-from ivan.errors import IvanError
+from ivan.errors import InputError, InternalError, IvanError
 from ivan.options import Options
 from ivan.outcome import Listener, Outcome
 from ivan.search import Statistics
@@ -54,11 +54,13 @@ def verify_instance(task: dict[str, Any], say: Say) -> None:
     except BrokenPipeError:  # nobody listens any more
         raise
     except IvanError as error:
-        say("failed", reason=error.message, hint=error.hint)
+        say("failed", reason=error.message, hint=error.advice)
     except MemoryError:
-        say("failed", reason="out of memory", hint="the model or its relaxation is too large for this machine")
+        hint = InputError.advised("the model or its relaxation is too large for this machine")
+        say("failed", reason="out of memory", hint=hint)
     except Exception as error:  # whatever goes wrong with an instance is one row of the results
-        say("failed", reason=f"internal error: {type(error).__name__}: {error}", hint="please report it")
+        hint = InternalError.advised("please report it")
+        say("failed", reason=f"internal error: {type(error).__name__}: {error}", hint=hint)
 
 
 class Reporter(Listener):

@@ -253,11 +253,10 @@ def summary_table(summary: Summary, seconds: float) -> Table:
         rows.add_row("geometric mean", duration(summary.geometric_mean, digits=3))
     rows.add_row("time", f"{duration(seconds)}, instances add up to {duration(summary.seconds)}")
     if summary.reused is not None:
-        rows.add_row(
-            "reused",
-            f"{summary.reused_leaves:,} of {summary.base_leaves:,} leaves ({summary.reused:.1%}), "
-            f"{plural(summary.warm, 'instance')} from the store",
-        )
+        share = f"{summary.reused_leaves:,} of {plural(summary.base_leaves, 'leaf', 'leaves')}"
+        rows.add_row("reused", f"{share} of stored proofs ({summary.reused:.1%})")
+    if summary.warm:
+        rows.add_row("warm start", f"{plural(summary.warm, 'instance')}, from a stored proof or answer")
     return rows
 
 

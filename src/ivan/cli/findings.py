@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from ivan.doctor import Finding, Report
 
 _HINTS = {
-    "file": "a damaged file is best deleted; every answer can be found again",
+    "file": "`ivan cache export FILE` rescues what can be read; a damaged file is best deleted then, and whatever was "
+    "lost can be found again",
     "run": "`ivan cache doctor --repair` deletes damaged runs; every answer can be found again",
     "network": "`ivan cache doctor --repair` forgets damaged weights; all else is written anew by the next run of it",
     "property": "it is written anew by the next run that asks it",

@@ -246,8 +246,7 @@ def _table(found: Gate) -> Table:
 
 
 def _hint(found: Gate) -> None:
-    """What to do about questions that could not be asked: every hint once."""
-    for text in dict.fromkeys(one.now.hint for one in found.checked if one.now.hint):
+    for text in found.hints():
         click.echo(f"{styled('hint:', fg='cyan')} {text}", err=True)
 
 

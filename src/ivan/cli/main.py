@@ -1,7 +1,7 @@
 """The `ivan` command: its subcommands, and the one place where errors become a line, a hint and an exit code.
 
 0    every verdict
-1    damage that `ivan cache doctor` found; a version that `ivan gate` stops; a proof that does not hold
+1    damage that `ivan cache` found or left out; a version that `ivan gate` stops; a proof that does not hold
 2    input that cannot be used
 3    what `ivan gate` leaves undecided
 4    an internal error, always a bug
@@ -20,7 +20,7 @@ import click
 
 import ivan
 from ivan.cli.style import styled
-from ivan.errors import InputError, InternalError, IvanError, PropertyError
+from ivan.errors import InputError, InternalError, IvanError
 
 _COMMANDS = {
     "verify": ("ivan.cli.verify", "verify", "Decide whether some input of a model violates a property."),
@@ -82,7 +82,7 @@ def cli() -> None:
     \b
     Exit codes:
       0    every verdict, and every other command that did what it was told
-      1    damage that `ivan cache doctor` found, a violation that `ivan gate` found, a proof that does not hold
+      1    damage that `ivan cache` found or left out, a violation that `ivan gate` found, a proof that does not hold
       2    something given cannot be used
       3    a property that `ivan gate` left undecided and that must hold
       4    an internal error, always a bug
@@ -126,8 +126,7 @@ def run(arguments: Sequence[str], *, started: float | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except IvanError as error:
-        excerpt = error.excerpt() if isinstance(error, PropertyError) else None
-        _complain(type(error), error.message, error.hint, excerpt)
+        _complain(type(error), error.message, error.hint, error.excerpt())
         if _verbose(arguments):
             traceback.print_exc()
         return error.exit_code
@@ -155,8 +154,8 @@ def _usage_hint(error: click.ClickException) -> str | None:
 
 def _complain(kind: type[IvanError], message: str, hint: str | None, excerpt: str | None = None) -> None:
     """One line, the place it is about, and what to do; last, the command that explains errors of the kind."""
-    command = kind.explanation()
-    more = f"{hint} {styled(f'({command})', dim=True)}" if hint else f"`{command}` says more"
+    command = f"({kind.explanation()})"
+    more = kind.advised(hint).replace(command, styled(command, dim=True))
     lines = [
         f"{styled('error:', fg='red', bold=True)} {message}",
         excerpt,

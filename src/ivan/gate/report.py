@@ -43,7 +43,7 @@ class Gate:
     def headline(self) -> str:
         """The most important, in one sentence."""
         changes = Counter(one.change for one in self.checked)
-        counts = ", ".join(f"{count} {change}" for change in Change if (count := changes[change]))
+        counts = ", ".join(_many(count, change) for change in Change if (count := changes[change]))
         end = "" if exit_code(self.checked) else "; nothing stands in the way"
         return f"{_counted(len(self.checked), 'property', 'properties')}: {counts}{end}"
 
@@ -58,6 +58,10 @@ class Gate:
             if totals.seconds_before is not None:
                 parts[-1] += f": {totals.seconds:.1f} s of verification instead of {totals.seconds_before:.1f} s"
         return ", ".join(parts)
+
+    def hints(self) -> list[str]:
+        """What to do about questions that could not be asked, or not be decided: every hint once."""
+        return [*dict.fromkeys(one.now.hint for one in self.checked if one.now.hint)]
 
 
 def markdown(gate: Gate) -> str:
@@ -81,6 +85,7 @@ def markdown(gate: Gate) -> str:
         cells = [one.change.value, one.question.name, *[before] * compared, said(one), share]
         cells += [f"{one.now.seconds:.1f} s", *[saved] * compared]
         lines.append("| " + " | ".join(_escaped(cell) for cell in cells) + " |")
+    lines += [f"\nhint: {_escaped(hint)}" for hint in gate.hints()]
     for one in ordered:
         if one.now.counterexample is not None and one.blocks:
             lines += ["", f"<details><summary>{_escaped(one.question.name)}: counterexample</summary>", ""]
@@ -171,6 +176,11 @@ def said(one: Checked) -> str:
 def _escaped(text: str) -> str:
     """Within a table of Markdown."""
     return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+
+def _many(count: int, change: Change) -> str:
+    """1 holds, 2 hold; all other changes are the same for one and for many."""
+    return f"{count:,} {'hold' if change is Change.HOLDS and count != 1 else change}"
 
 
 def _counted(number: int, one: str, several: str) -> str:

@@ -85,7 +85,7 @@ def _back(question: Question, model: Path | Mapping[str, Path]) -> Answer | None
     try:
         found = returned(model, question.query, fixed) if fixed else None
     except IvanError as error:
-        return Answer(State.UNUSABLE, "error", 0.0, reason=error.message, hint=error.hint)
+        return Answer(State.UNUSABLE, "error", 0.0, reason=error.message, hint=error.advice)
     if found is None:
         return None
     return Answer(State.VIOLATED, "sat", 0.0, counterexample=found[1], returned=found[0])

@@ -5,6 +5,7 @@ Numbers are exact: TOML's floats arrive as fractions (`parse_float=exact`), and 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -63,8 +64,8 @@ class Table:
             raise ValueError(f"{key}: {error}") from error
 
     def file(self, value: object) -> Path:
-        """A file's path."""
-        return self.folder / as_text(value)
+        """A file's path, as short as it can be said."""
+        return shown(self.folder / as_text(value))
 
     def files(self, value: object) -> tuple[Path, ...]:
         """Several."""
@@ -79,6 +80,20 @@ class Table:
         for key in self._table.keys() - self._known:
             near = get_close_matches(key, self._known, 1)
             raise ValueError(f"{key} means nothing here" + (f": {near[0]}?" if near else ""))
+
+
+def shown(path: Path) -> Path:
+    """The same file without detours, and from the current folder where it lies in there.
+
+    `specs/../models/a.onnx` is `models/a.onnx`, unless `specs` is a link that leads elsewhere.
+    """
+    try:
+        short = os.path.relpath(path)
+    except ValueError:  # on another drive (Windows)
+        return path
+    if path.is_absolute() and short.startswith(os.pardir):
+        short = os.path.normpath(path)
+    return Path(short) if os.path.realpath(short) == os.path.realpath(path) else path
 
 
 def as_table(value: object) -> Mapping[str, Any]:

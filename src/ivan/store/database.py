@@ -224,6 +224,11 @@ class Database:
                 raw.cursor().execute(f"PRAGMA page_size = {SMALL_PAGE}")  # ignored while there is a log
                 raw.cursor().execute("VACUUM")
 
+    def alone(self) -> sqlite3.Connection:
+        """To an SQLite file that nobody else uses: a connection that does not look at foreign keys."""
+        assert self.file is not None
+        return sqlite3.connect(self.file)
+
     def faults(self) -> list[str]:
         """What SQLite finds wrong with its own file, a line for each, up to some; a server looks after itself."""
         if not self.is_sqlite:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +18,9 @@ from ivan.store.models import SCHEMA_REVISION, networks, proofs, properties, run
 from ivan.store.reading import Reader
 from ivan.store.records import Copied, Deleted, Examined, Held, Holdings, StoreInfo
 from ivan.store.rows import Damaged
+from ivan.store.salvage import salvage
 from ivan.store.schema import strangers
+from ivan.store.trouble import translated
 
 AT_ONCE = 500
 """runs that one statement deletes: databases limit the values of a statement"""
@@ -213,6 +216,27 @@ class Housekeeping(Reader):
                 except Damaged as damage:
                     raise StoreError(f"{self.location}: changed while it was read", hint="try again") from damage
         return replace(done, left_out=tuple(left_out))
+
+    def salvage_to(self, target: Housekeeping) -> list[Examined]:
+        """Copies every row of a damaged file that can still be read, whether it is to be believed or not.
+
+        Args:
+            target: an empty store in a file, which nobody else uses; its rows may refer to what was lost.
+
+        Returns:
+            The rows that cannot be read in full, as far as anything tells of them.
+
+        Raises:
+            StoreError: this file cannot be read at all, or the other not be written.
+        """
+        with closing(self._database.engine.raw_connection()) as raw, closing(target._database.alone()) as copy:
+            source = raw.driver_connection
+            assert source is not None
+            with translated(self.location):
+                source.execute("BEGIN")  # one state throughout
+                source.execute("SELECT count(*) FROM sqlite_master")
+            with translated(target.location), copy:
+                return salvage(source, copy)
 
     def seal(self, *, small: bool = False) -> None:
         """Makes the store's file complete by itself, to be given away; only with nobody else using it.

@@ -264,4 +264,6 @@ class Copied:
     properties: int
     """added"""
     left_out: tuple[Examined, ...] = ()
-    """rows that were not taken over, with what is wrong with each"""
+    """rows that were not taken over, or not in full, with what is wrong with each"""
+    rescued: bool = False
+    """from a file with broken pages: there may have been rows of which nothing tells any more"""

@@ -34,7 +34,8 @@ def verify(
 
     Args:
         model: ONNX file, plain or .gz; for a query about several networks the file of each by its name.
-        query: VNN-LIB file, plain or .gz; or a property that was read already.
+        query: VNN-LIB file, plain or .gz; or its text, which begins with `(` or `;`; or a property that was read
+            already.
         timeout: seconds; without one the search goes on until it is done.
         store: path or URL of the proof store; None for the user's own, False for none at all.
         base: model file, or beginning of a stored digest, whose proof to start from; of several networks the file of
@@ -56,7 +57,7 @@ def verify(
         raise InputError("a base is named, and no store to look for its proof", hint="give a store, or no base")
     run = Verification(
         _typed(model),
-        query if isinstance(query, Query) else fspath(query),
+        query,
         chosen,
         listener or Listener(),
         deadline if timeout is None else deadline.sooner(timeout),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from os import PathLike
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from ivan.proof import Witness
 from ivan.search.form import carrying_pays, linking_pays
 from ivan.verification.libraries import load_libraries
 from ivan.verification.progress import Progress
-from ivan.vnnlib import Query, read_query
+from ivan.vnnlib import Query, asked
 
 Array = NDArray[np.float64]
 
@@ -31,7 +32,7 @@ class Question:
 
     Args:
         models: the files.
-        query: a file, or a property that was read already.
+        query: the property, or what it is read from.
         progress: where the phases `read` and `check` are noted.
         deadline: of the choice between forms of the problem.
         rng: chooses the points at which the deployed models are compared with what was read.
@@ -46,11 +47,16 @@ class Question:
     """
 
     def __init__(
-        self, models: Models, query: str | Query, progress: Progress, deadline: Deadline, rng: np.random.Generator
+        self,
+        models: Models,
+        query: str | PathLike[str] | Query,
+        progress: Progress,
+        deadline: Deadline,
+        rng: np.random.Generator,
     ) -> None:
         self._progress, self._rng, self._checked = progress, rng, False
         with progress.phase("read"):
-            self.query: Query = query if isinstance(query, Query) else read_query(query)
+            self.query: Query = asked(query)
             self.deployment: Deployment = deploy(self.query, models)
             self.problem: Problem = _in_its_form(self.deployment, deadline)
             progress.outcome.vnnlib_version = self.query.version

@@ -37,7 +37,7 @@ class Verification:
 
     Args:
         models: the files of the networks.
-        query: the property, or its file.
+        query: the property, or what it is read from.
         options: all knobs.
         listener: told what happens.
         deadline: of all of it.
@@ -48,7 +48,12 @@ class Verification:
     """
 
     def __init__(
-        self, models: Models, query: str | Query, options: Options, listener: Listener, deadline: Deadline
+        self,
+        models: Models,
+        query: str | PathLike[str] | Query,
+        options: Options,
+        listener: Listener,
+        deadline: Deadline,
     ) -> None:
         self._options, self._listener, self._deadline = options, listener, deadline
         self._progress = Progress(listener)

@@ -8,7 +8,28 @@ from ivan.vnnlib import v1, v2
 from ivan.vnnlib.query import Conjunction, Query, Row
 from ivan.vnnlib.syntax import Source, quoted
 
-__all__ = ["Conjunction", "Query", "Row", "parse_query", "read_query"]
+__all__ = ["Conjunction", "Query", "Row", "asked", "parse_query", "read_query"]
+
+
+def asked(query: str | os.PathLike[str] | Query) -> Query:
+    """A property, whatever it is given as.
+
+    Args:
+        query: VNN-LIB file; its text; or a property that was read already. A string that begins with `(` or `;` is
+            text, unless it is the path of a file.
+
+    Raises:
+        PropertyError: unreadable, ill-formed, or not supported.
+    """
+    if isinstance(query, Query):
+        return query
+    return parse_query(query) if isinstance(query, str) and _is_text(query) else read_query(query)
+
+
+def _is_text(given: str) -> bool:
+    named = "\n" not in given and given.endswith((".vnnlib", ".vnnlib.gz"))  # also where no such file is there
+    # no `Path.exists`: it does not take a long text for a path that cannot be
+    return given.lstrip()[:1] in ("(", ";") and not named and not os.path.exists(given)  # noqa: PTH110
 
 
 def read_query(path: str | os.PathLike[str]) -> Query:
