@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests import models
 from tests.engine import CURVED, EXACT, FEW, Rng, from_onnx, points
+from tests.models import Graph
 
 from ivan.bounds.backward import bound_units
 from ivan.bounds.domains import Domains
@@ -18,7 +19,8 @@ from ivan.bounds.forward import Forward
 from ivan.network.activations import Identity, Product
 from ivan.network.affine import Affine
 from ivan.network.layers import Layer, Network
-from ivan.network.linear import Selection
+from ivan.network.linear import Dense, Diagonal, Selection
+from ivan.network.linear import Product as Composed
 from ivan.network.reference import Runtime
 
 SINGLE = 2.0**-24
@@ -126,3 +128,78 @@ def test_what_is_known_of_a_sum_says_nothing_of_an_equal_one_that_may_be_rounded
     for found in (from_known(network, cut), enclose(network, cut)):
         assert found.intervals[3][1][0, 0] == 0.25
         assert (found.intervals[3][1][0, 1] == 0.25) == shared
+
+
+def scaled(g: Graph, *factors: float) -> str:
+    x = "x"
+    for factor in factors:
+        x = g.node("Mul", x, np.float32(factor))
+    return x
+
+
+def clipped(g: Graph, x: str) -> str:
+    return g.node("Clip", x, np.float32(0), np.float32(1000))
+
+
+def shifted(g: Graph, x: str) -> str:
+    return g.node("Sub", g.node("Add", x, np.float32(3e38)), np.float32(3e38))
+
+
+BEYOND = {
+    "between factors": (lambda g: clipped(g, scaled(g, 2e38, 1e-38)), 1.9),
+    "before a ReLU": (lambda g: clipped(g, g.node("Mul", g.node("Relu", scaled(g, 2e38)), np.float32(1e-38))), 1.9),
+    "of a curve": (lambda g: clipped(g, g.node("Log", g.node("Add", g.node("Exp", "x"), np.float32(1)))), 88.75),
+    "of a product": (lambda g: g.node("Reciprocal", g.node("Mul", scaled(g, 1e30), scaled(g, 1e10))), 1.9),
+    "of a summand": (lambda g: clipped(g, g.node("Sub", scaled(g, 3e38), scaled(g, 2.999e38))), 1.9),
+    "of a constant": (lambda g: clipped(g, g.node("Mul", shifted(g, scaled(g, 3e38)), np.float32(1e-37))), 0.2),
+}
+
+
+@pytest.mark.parametrize("forward", [False, True])
+@pytest.mark.parametrize("name", sorted(BEYOND))
+def test_what_is_too_large_for_the_type_is_anything(name, forward):
+    build, at = BEYOND[name]
+    g = Graph(17)
+    data = g.model({"x": [1, 1]}, [build(g)])
+    network, x = replace(from_onnx(data), arithmetic=SINGLE), np.array([[np.float32(at)]], float)
+    (deployed,) = Runtime(data).run(x[0])
+    domains = Domains.boxes(x - 0.01, x + 0.01, len(network.layers))
+    low, high = (Forward(network).enclose(domains) if forward else enclose(network, domains)).outputs
+    assert low[0, 0] <= deployed <= high[0, 0] or np.isnan(deployed)
+    exact = network(x)[0, 0]
+    assert not abs(deployed - exact) <= 1e-5 * abs(exact)  # or there is nothing to see
+    left = domains.take(np.arange(1))
+    owner = np.zeros(1, int)
+    bound = bound_units(enclose(network, left), network.output, len(network.layers), owner, owner)
+    assert not bound[0][0] > deployed
+    assert not bound[1][0] < deployed
+
+
+@pytest.mark.parametrize("factors", [(1e-30, 1e-15, 1e30, 1e15), (1e-38, 1e-5, 1e38, 1e5)])
+def test_what_is_lost_below_the_smallest_number_grows_with_the_factors_behind(factors):
+    g = Graph(17)
+    data = g.model({"x": [1, 4]}, [scaled(g, *factors)])
+    network = replace(from_onnx(data), arithmetic=SINGLE)
+    x = np.array([[0.3, 0.7, 1.0, 1.3]], np.float32).astype(float)
+    low, high = enclose(network, Domains.boxes(x, x, len(network.layers))).outputs
+    deployed = Runtime(data).run(x[0])
+    assert np.all(low[0] <= deployed)
+    assert np.all(deployed <= high[0])
+    assert not np.allclose(deployed, network(x)[0], rtol=1e-6)
+
+
+@given(seed=SEEDS)
+@FEW
+def test_numbers_between_composed_maps_stay_within_their_gain(seed):
+    """And what every step loses is lost at most as often as they count."""
+    rng = np.random.default_rng(seed)
+    maps = [Dense(rng.standard_normal((5, 4))), Diagonal(rng.standard_normal(5)), Dense(rng.standard_normal((3, 5)))]
+    linear = Composed(maps[2], Composed(maps[1], maps[0]))
+    x = rng.uniform(-2.0, 2.0, (1, 4))
+    first = maps[0].apply(x)
+    second = maps[1].apply(first)
+    between = max(np.abs(first).max(), np.abs(second).max())
+    assert between <= 1.0001 * linear.gain * np.abs(x).max()
+    lost = rng.uniform(-1.0, 1.0, (1, 5)), rng.uniform(-1.0, 1.0, (1, 5)), rng.uniform(-1.0, 1.0, (1, 3))
+    disturbed = maps[2].apply(maps[1].apply(first + lost[0]) + lost[1]) + lost[2]
+    assert np.all(np.abs(disturbed - linear.apply(x)) <= 1.0001 * linear.losses)

@@ -24,6 +24,7 @@ from ivan.deadline import NEVER, Deadline
 from ivan.network.activations import Activation, Choice, Lines
 from ivan.network.activations.rounding import EXACT
 from ivan.network.affine import Affine
+from ivan.network.element_types import float_type
 from ivan.network.layers import Layer, Network
 
 Array = NDArray[np.float64]
@@ -274,10 +275,11 @@ def enclosed(layer: Layer, low: Array, high: Array, arithmetic: float) -> tuple[
 
 
 def _uncertainty(layer: Layer, low: Array, high: Array, arithmetic: float) -> Array:
-    """How far a runtime's values may be off: (B, n)."""
+    """How far a runtime's values may be off: (B, n); any distance where they may be too large for the type."""
     values, reach = magnitude(*layer.activation.interval(low, high)), magnitude(low, high)
     parts = np.split(reach, layer.activation.arity, axis=-1)
-    return layer.rounding.error(arithmetic, values, np.maximum.reduce(parts))
+    error = layer.rounding.error(arithmetic, values, np.maximum.reduce(parts))
+    return np.where(values + error < float(float_type(arithmetic).max), error, np.inf)
 
 
 def _size(choice: Choice, reach: Array) -> Array:

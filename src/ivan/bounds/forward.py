@@ -142,6 +142,7 @@ class Forward:
         columns, batch = shape
         centre, total = np.zeros((affine.size, columns, batch)), np.zeros((affine.size, batch))
         radius: Array | None = None
+        reaches: dict[int, Array] = {}
         terms, constant = 0, affine.constant[:, None]
         with np.errstate(over="ignore", invalid="ignore"):
             for (source, plain, absolute), (_, linear) in zip(self._of(k, affine), affine.terms, strict=True):
@@ -160,12 +161,12 @@ class Forward:
                     part = through[:, :-batch].reshape(centre.shape)
                     radius = part if radius is None else radius + part
                     total += through[:, -batch:]
-                terms = max(terms, linear.terms)
+                terms, reaches[source] = max(terms, linear.terms), reach.T
             # the products; then the sums over columns, sources and the constant
             error = 2.0 * gamma(terms + columns + len(affine.terms) + 8) * (total + np.abs(constant))
             error += 1.01 * affine.constant_error[:, None] + UNDERFLOW
             if self._network.arithmetic:
-                error += deployed(affine, total.T, terms, self._network.arithmetic).T
+                error += deployed(affine, total.T, terms, reaches, self._network.arithmetic).T
             centre[:, -1] += constant
             if radius is None:
                 return _apart(centre, centre.copy(), error)

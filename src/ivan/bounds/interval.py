@@ -50,7 +50,7 @@ def affine_interval(
             radius += both[:batch]
             total += both[batch:]
             terms = max(terms, linear.terms)
-        rounding = rounding_from(affine, total, terms, fan_out, arithmetic)
+        rounding = rounding_from(affine, total, terms, reach, fan_out, arithmetic)
         error = radius * (1.0 + 2.0 * gamma(terms + 4)) + 2.0 * rounding + UNDERFLOW  # as sum and as dot product
         lower, upper = centre - error, centre + error
         slack = 4.0 * UNIT * (np.abs(centre) + error)

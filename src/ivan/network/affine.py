@@ -111,6 +111,26 @@ class Affine:
         return total
 
     @cached_property
+    def gains(self) -> tuple[tuple[int, float], ...]:
+        """For each source, how many times its largest number there may be between its composed maps; 0 without any."""
+        return tuple((source, linear.gain) for source, linear in self.terms)
+
+    @cached_property
+    def constant_gain(self) -> float:
+        """The largest number that the constant part may have before the last of its maps; 0 without any."""
+        mapped = [(m, vector) for m, vector in self.constants if m is not None]
+        return sum((max(m.gain, 1.0) * float(np.abs(vector).max(initial=0.0)) for m, vector in mapped), 0.0)
+
+    @cached_property
+    def losses(self) -> Array:
+        """(size,): in how many steps a number too small for the type may be lost, each as the maps behind weigh it."""
+        total = np.full(self.size, float(len(self.terms) + len(self.constants)))
+        for linear in [*(m for _, m in self.terms), *(m for m, _ in self.constants if m is not None)]:
+            total = total + linear.losses
+        total.setflags(write=False)
+        return total
+
+    @cached_property
     def moved(self) -> NDArray[np.bool_]:
         """(size,) True where a number is one of a source's, or one of a constant's: nothing is computed."""
         summands = np.zeros(self.size, np.int64)

@@ -6,6 +6,8 @@ up to 2^53, and an input of a longer integer type is limited to these.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,3 +51,9 @@ def coarser(first: str, second: str) -> str:
     """Of two types the one with fewer numbers: what both hold is one of them, though not always the other way round."""
     order = INTEGERS + FLOATS
     return min(first, second, key=order.index)
+
+
+def float_type(roundoff: float) -> np.finfo[Any]:
+    """What there is to know of the floating-point type with this unit roundoff; of the coarsest one for any other."""
+    found = (np.finfo(kind) for kind in FLOATS if float(np.finfo(kind).eps) == 2.0 * roundoff)
+    return next(found, np.finfo(FLOATS[0]))

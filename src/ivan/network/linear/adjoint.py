@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from ivan.digest import Digestible
@@ -22,6 +23,14 @@ class Adjoint(LinearMap):
         self.inner = inner
         self.rows, self.columns = inner.columns, inner.rows
         self.terms = inner.terms  # it holds for both directions
+
+    @property
+    def gain(self) -> float:
+        return 0.0 if self.inner.pieces == 1 else math.inf
+
+    @property
+    def losses(self) -> float:
+        return float(self.terms + 1) if self.inner.pieces == 1 else math.inf
 
     def apply(self, x: Array) -> Array:
         return self.inner.transpose(x)

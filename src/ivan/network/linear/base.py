@@ -80,6 +80,16 @@ class LinearMap(ABC):
     def to_sparse(self) -> csr_array[Any]:
         """The m x n matrix."""
 
+    @property
+    def gain(self) -> float:
+        """How many times the largest |input| a number may be that is computed on the way to the outputs."""
+        return 0.0
+
+    @property
+    def losses(self) -> Array | float:
+        """(m,) or for all alike: how many times what one step may lose is lost where every step loses as much."""
+        return float(self.terms + 1)
+
     def select(self, units: Index) -> Array:
         """Rows of L: (R,) indices of outputs -> (R, n)."""
         one_hot = np.zeros((len(units), self.rows))

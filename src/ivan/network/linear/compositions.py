@@ -6,6 +6,7 @@ the same maps, whatever their weights: index maps merge with each other and move
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,6 +49,17 @@ class Product(LinearMap):
     def absolute(self) -> Product:
         return Product(self.outer.absolute(), self.inner.absolute())
 
+    @cached_property
+    def gain(self) -> float:
+        between = self.inner.absolute().apply(np.ones((1, self.columns)))
+        most = float(between.max(initial=0.0))
+        return max(self.inner.gain, most, self.outer.gain * most)
+
+    @cached_property
+    def losses(self) -> Array:
+        inner = np.broadcast_to(self.inner.losses, (1, self.inner.rows))
+        return np.asarray(self.outer.absolute().apply(inner)[0] + self.outer.losses)
+
     def describe(self) -> Digestible:
         return ["product", self.outer.describe(), self.inner.describe()]
 
@@ -83,6 +95,14 @@ class Sum(LinearMap):
 
     def absolute(self) -> Sum:
         return Sum(tuple(p.absolute() for p in self.parts))
+
+    @cached_property
+    def gain(self) -> float:
+        return sum((part.gain for part in self.parts), 0.0)
+
+    @cached_property
+    def losses(self) -> Array | float:
+        return sum((part.losses for part in self.parts), float(len(self.parts)))
 
     def describe(self) -> Digestible:
         return ["sum", [p.describe() for p in self.parts]]
