@@ -7,6 +7,7 @@ none computes on more threads because of what another one did before it.
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,9 @@ from hypothesis import HealthCheck, settings
 from ivan.process import prepare
 
 prepare()  # as the command does: one BLAS thread a process, and freed memory is kept
+
+# the processes that tests start compile each module once, not each of them anew: a third of what a start takes
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # every run tries the same examples, and how long one takes decides nothing
 settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from tests.desk import Desk
 from tests.models import dense
 from tests.questions import FAILS, HARD, HOLDS, UNITS_HOLD, box, by_units, grown, nudged, renamed, small, updated
+from tests.searches import Patience
 
 import ivan
 from ivan.bounds.ascent import Schedule
@@ -20,6 +22,7 @@ from ivan.bounds.replay.walk import Walk
 from ivan.errors import MismatchError
 from ivan.network.compare import weight_distance
 from ivan.network.onnx_reader import read_network
+from ivan.options import Options
 from ivan.proof import Kind
 from ivan.store import ProofStore
 from ivan.verdict import Verdict
@@ -276,18 +279,23 @@ def test_a_base_with_more_units_may_be_named(desk: Desk) -> None:
 # -- runs that were cut off -------------------------------------------------------------------------------------------
 
 
+def until(checks: int) -> dict[str, Any]:
+    """Of a run that is cut off behind so many checks of its deadline; of two processes each would have its own."""
+    return {"deadline": Patience(checks), "options": Options(threads=1)}
+
+
 @pytest.mark.parametrize("kind", HARD)
 def test_a_run_that_was_cut_off_is_continued(desk: Desk, kind: str) -> None:
     build, query = HARD[kind]
     model = build()
-    first = desk.ask(model, query, timeout=0.5)
+    first = desk.ask(model, query, **until(200))
     assert first.verdict is Verdict.TIMEOUT
     assert first.run is not None
     with ProofStore.open(desk.store) as store:
         kept = store.run(first.run)
     assert kept is not None
     assert (kept.open, kept.leaves) == (True, first.leaves)
-    second = desk.ask(model, query, timeout=1.5)
+    second = desk.ask(model, query, **until(600))
     assert (second.verdict, second.base_run, second.base_leaves) == (Verdict.TIMEOUT, first.run, first.leaves)
     assert second.leaves > first.leaves
 
@@ -295,8 +303,8 @@ def test_a_run_that_was_cut_off_is_continued(desk: Desk, kind: str) -> None:
 @pytest.mark.parametrize("kind", HARD)
 def test_a_later_version_goes_on_from_an_open_tree_where_there_is_nothing_better(desk: Desk, kind: str) -> None:
     build, query = HARD[kind]
-    first = desk.ask(build(), query, name="v1.onnx", timeout=0.5)
-    second = desk.ask(nudged(build(), 1e-4), query, name="v2.onnx", timeout=3.0)
+    first = desk.ask(build(), query, name="v1.onnx", **until(200))
+    second = desk.ask(nudged(build(), 1e-4), query, name="v2.onnx", **until(600))
     assert (second.verdict, second.base_run, second.base_leaves) == (Verdict.TIMEOUT, first.run, first.leaves)
     assert second.leaves > first.leaves
 

@@ -7,12 +7,19 @@ from pathlib import Path
 
 import pytest
 from tests import questions
+from tests.batch.inline import use_inline_workers
 from tests.cli.shell import Shell
 
 
 @pytest.fixture
 def ivan(capsys: pytest.CaptureFixture[str]) -> Shell:
     return Shell(capsys)
+
+
+@pytest.fixture
+def inline_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches start no processes."""
+    use_inline_workers(monkeypatch)
 
 
 @pytest.fixture

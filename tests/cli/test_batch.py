@@ -48,6 +48,7 @@ def results(path: Path) -> list[str]:
     return [line.rsplit(",", 1)[0] for line in path.read_text().splitlines()]
 
 
+@pytest.mark.usefixtures("inline_workers")
 def test_rows_that_name_networks_keep_their_form_and_are_resumed(ivan: Shell, here: Path) -> None:
     one, two = "[('N', 'model.onnx')]", "[('f', 'model.onnx'), ('g', 'model.onnx')]"
     (here / "named.csv").write_text(f'"{one}",fails.vnnlib,60\n"{two}",holds.vnnlib,60\n')
@@ -92,6 +93,7 @@ def test_a_batch_writes_rows_and_reports_and_ends_with_zero(ivan: Shell, bench: 
     assert ET.parse(bench / "p.svg").getroot().tag.endswith("svg")
 
 
+@pytest.mark.usefixtures("inline_workers")
 def test_a_second_batch_on_updated_models_starts_from_the_stored_proofs(ivan: Shell, bench: Path) -> None:
     (bench / "v2.onnx").write_bytes(nudged(small(), 1e-3))
     (bench / "one.csv").write_text("model.onnx,holds.vnnlib\n")
@@ -113,6 +115,7 @@ def test_a_second_batch_on_updated_models_starts_from_the_stored_proofs(ivan: Sh
     assert re.search(r"^warm start +1 instance, from a stored proof or answer$", summary, re.MULTILINE)
 
 
+@pytest.mark.usefixtures("inline_workers")
 def test_a_resumed_batch_mixes_neither_versions_of_a_model_nor_timeouts(ivan: Shell, bench: Path) -> None:
     (bench / "other.onnx").write_bytes(small())
     rows = ["model.onnx,holds.vnnlib,60", "other.onnx,fails.vnnlib,60", "late.onnx,fails.vnnlib,60"]
@@ -143,6 +146,7 @@ def test_a_resumed_batch_mixes_neither_versions_of_a_model_nor_timeouts(ivan: Sh
     assert "asked for again" not in last.err
 
 
+@pytest.mark.usefixtures("inline_workers")
 def test_quiet_says_nothing_but_the_summary(ivan: Shell, bench: Path) -> None:
     (bench / "list.csv").write_text(ROWS[2])
     done = ivan("batch", "list.csv", "--quiet", "--no-store")

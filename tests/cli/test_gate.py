@@ -37,6 +37,7 @@ name = "limited"
 range = { lower = -1, upper = 1, outputs = 0, min = 1.5, max = 2.5 }
 """
 
+pytestmark = pytest.mark.usefixtures("inline_workers")  # but on the terminal, whose command is a process
 
 REPORTS = ("--json", "r.json", "--markdown", "m.md", "--junit", "j.xml")
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import click
 import pytest
 from tests.cli.shell import Shell
 from tests.cli.test_help import ALL
-from tests.questions import nudged, small
+from tests.questions import HOLDS, nudged, small
 
+from ivan import verify
 from ivan.cli.main import cli
+from ivan.options import Options
+from ivan.verdict import Verdict
+
+NEXT = nudged(small(), 1e-3)
+"""The next version of the small model."""
 
 SUITE = 'model = "model.onnx"\n[[property]]\nquery = "holds.vnnlib"\n'
 
@@ -68,16 +75,34 @@ def is_group(path: str) -> bool:
 COMMANDS = [path for path in ALL if not is_group(path)]
 
 
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two stores: of two versions, and of one."""
+    folder = tmp_path_factory.mktemp("stores")
+    (folder / "model.onnx").write_bytes(small())
+    (folder / "v2.onnx").write_bytes(NEXT)
+    (folder / "holds.vnnlib").write_text(HOLDS)
+    for store, model in (("default", "model"), ("default", "v2"), ("other", "model")):
+        outcome = verify(
+            folder / f"{model}.onnx",
+            folder / "holds.vnnlib",
+            store=folder / f"{store}.sqlite",
+            options=Options(compact=0.0),
+        )
+        assert outcome.verdict is Verdict.UNSAT
+    return folder
+
+
 @pytest.fixture
-def used(ivan: Shell, here: Path) -> Path:
+def used(stores: Path, here: Path, no_real_store: Path) -> Path:
     """A folder with all that the commands above ask for, and two runs in the store."""
-    (here / "v2.onnx").write_bytes(nudged(small(), 1e-3))
+    (here / "v2.onnx").write_bytes(NEXT)
     (here / "list.csv").write_text("model.onnx,holds.vnnlib,60\n")
     (here / "suite.toml").write_text(SUITE)
     (here / "x.csv").write_text("0,0,0\n")
-    for model in ("model.onnx", "v2.onnx"):
-        assert ivan.verify(model, "holds.vnnlib").verdict == "unsat"
-    assert ivan.verify("model.onnx", "holds.vnnlib", "--store", "other.sqlite").verdict == "unsat"
+    no_real_store.parent.mkdir()
+    shutil.copy(stores / "default.sqlite", no_real_store)
+    shutil.copy(stores / "other.sqlite", here / "other.sqlite")
     return here
 
 
@@ -85,7 +110,7 @@ def test_all_commands_are_tried_here() -> None:
     assert sorted([*ANSWERS, *DEEDS]) == sorted(COMMANDS)
 
 
-@pytest.mark.usefixtures("used")
+@pytest.mark.usefixtures("used", "inline_workers")
 @pytest.mark.parametrize("path", COMMANDS)
 def test_a_quiet_command_answers_and_says_nothing_else(ivan: Shell, path: str) -> None:
     done = ivan(*path.split(), *(ANSWERS | DEEDS)[path].split(), "--quiet")

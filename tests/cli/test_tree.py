@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import webbrowser
 from contextlib import closing
@@ -15,21 +16,36 @@ import pytest
 from tests.cli.process import run_on_terminal
 from tests.cli.shell import Shell
 from tests.cli.test_errors import error_of
-from tests.questions import HOLDS, nudged, small
+from tests.questions import FAILS, HOLDS, nudged, small
 
+from ivan import verify
+from ivan.options import Options
 from ivan.proof import Certificates, Proof, SpecTree
 from ivan.proof.codec import FORMAT, decode, encode
 from ivan.store import ProofRecord, ProofStore, PropertyRecord, RunRecord
 
+NEXT = nudged(small(), 1e-3)
+"""A later version of the small model."""
+
+
+@pytest.fixture(scope="module")
+def verified(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run 1 proves the small question, run 2 finds a counterexample, run 3 proves a later version from run 1."""
+    folder = tmp_path_factory.mktemp("verified")
+    files = {"model.onnx": small(), "next.onnx": NEXT, "holds.vnnlib": HOLDS.encode(), "fails.vnnlib": FAILS.encode()}
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    alone = Options(threads=1, compact=0.0)
+    for model, query in (("model.onnx", "holds"), ("model.onnx", "fails"), ("next.onnx", "holds")):
+        verify(folder / model, folder / f"{query}.vnnlib", store=folder / "proofs.sqlite", options=alone)
+    return folder / "proofs.sqlite"
+
 
 @pytest.fixture
-def store(ivan: Shell, here: Path) -> Path:
-    """Run 1 proves the small question, run 2 finds a counterexample, run 3 proves a later version from run 1."""
-    path = here / "proofs.sqlite"
-    (here / "next.onnx").write_bytes(nudged(small(), 1e-3))
-    for model, query in (("model.onnx", "holds"), ("model.onnx", "fails"), ("next.onnx", "holds")):
-        assert ivan.verify(model, f"{query}.vnnlib", "--store", path, "--threads", 1).code == 0
-    return path
+def store(verified: Path, here: Path) -> Path:
+    """A copy of its own for every test."""
+    (here / "next.onnx").write_bytes(NEXT)
+    return Path(shutil.copy(verified, here / "proofs.sqlite"))
 
 
 def report(ivan: Shell, store: Path, *what: str | int) -> dict[str, object]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.process import IVAN, integrity, run
+from tests.cli.shell import Shell
 from tests.questions import HARD
 
 from ivan.cli.watch import Watch
@@ -152,7 +153,7 @@ def store_appears(path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("wait", [None, 0.0, 0.3], ids=["early", "store", "search"])
 def test_an_interrupted_run_ends_at_once_and_leaves_an_intact_store(
-    hard: Path, no_real_store: Path, number: int, wait: float | None
+    ivan: Shell, hard: Path, no_real_store: Path, number: int, wait: float | None
 ) -> None:
     def moment() -> None:
         if wait is None:
@@ -166,7 +167,7 @@ def test_an_interrupted_run_ends_at_once_and_leaves_an_intact_store(
     assert done.after < LATE
     if no_real_store.exists():
         assert integrity(no_real_store) == "ok"
-    again = run("verify", "model.onnx", "holds.vnnlib")
+    again = ivan.verify("model.onnx", "holds.vnnlib")
     assert (again.code, again.out, again.err) == (0, "unsat\n", "")
 
 

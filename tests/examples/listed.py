@@ -55,7 +55,8 @@ def assert_expected(outcome: Outcome, row: Row) -> None:
 def _assignment(row: Row, x: np.ndarray[Any, Any]) -> tuple[list[float], list[float]]:
     """Every input and output that a query declares, by onnxruntime; a second network may be the first again."""
     query = read_query(FOLDER / row["property"])
-    x = x[deploy(query, models(row)).problem.place]  # inputs that two networks share are there once
+    if len(query.networks) > 1:
+        x = x[deploy(query, models(row)).problem.place]  # inputs that two networks share are there once
     several = max(len(query.networks), 1)
     paths = files(row) if len(files(row)) == several else files(row) * several
     y = [Runtime(read_model(FOLDER / p).data).run(part) for p, part in zip(paths, np.split(x, several), strict=True)]

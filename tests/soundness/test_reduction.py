@@ -32,7 +32,7 @@ from ivan.search.workspace import Workspace
 from ivan.verdict import Verdict
 
 SEEDS = st.integers(0, 2**32 - 1)
-SEARCHES = settings(max_examples=5, deadline=None, derandomize=True)
+SEARCHES = settings(max_examples=4, deadline=None, derandomize=True)
 Index = NDArray[np.int64]
 
 

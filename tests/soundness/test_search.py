@@ -45,7 +45,7 @@ from ivan.verdict import Verdict
 from ivan.vnnlib import parse_query
 
 SEEDS = st.integers(0, 2**32 - 1)
-SEARCHES = settings(max_examples=8, deadline=None, derandomize=True)
+SEARCHES = settings(max_examples=6, deadline=None, derandomize=True)
 
 
 def assert_true(problem: Problem, result: SearchResult, rng: Rng) -> None:
@@ -263,7 +263,7 @@ def test_a_case_without_rows_is_decided_by_its_box_alone() -> None:
 
 @pytest.mark.parametrize("kind", ["deep", "convolutional", "residual"])
 @pytest.mark.parametrize("programs", [0, 24])
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=6, deadline=None, derandomize=True)
 @given(seed=SEEDS)
 def test_a_proof_by_refined_bounds_replays_completely(kind, programs, seed):
     rng = np.random.default_rng(seed)
