@@ -7,9 +7,10 @@ import numpy as np
 from ivan.network.onnx_ops.values import Expression, Value
 
 _MASKED = frozenset(
-    {"Add", "Cast", "CastLike", "Concat", "Dropout", "Expand", "Flatten", "Gather", "GlobalMaxPool", "Identity",
-     "IsInf", "IsNaN", "MaxPool", "Pad", "ReduceMax", "Reshape", "Slice", "Softmax", "Split", "Squeeze", "Tile",
-     "Transpose", "Unsqueeze", "Where"}
+    {"Add", "Cast", "CastLike", "Clip", "Concat", "Div", "Dropout", "Exp", "Expand", "Flatten", "Gather",
+     "GlobalMaxPool", "Identity", "IsInf", "IsNaN", "LogSoftmax", "Max", "MaxPool", "Mean", "Min", "Mul", "Pad",
+     "ReduceLogSumExp", "ReduceMax", "Relu", "Reshape", "Sigmoid", "Slice", "Softmax", "Split", "Squeeze", "Sub",
+     "Sum", "Tile", "Transpose", "Unsqueeze", "Where"}
 )  # fmt: skip
 """Operators that know what to do with entries that a mask has made -infinity."""
 
@@ -34,4 +35,4 @@ def takes_infinite(operator: str, constant: Value | None) -> bool:
     if operator == "Clip":
         return True
     masks = isinstance(constant, np.ndarray) and np.all(np.isfinite(constant) | np.isneginf(constant))
-    return bool(masks) and operator in ("Add", "Concat", "Pad", "Where")
+    return bool(masks) and operator in ("Add", "Concat", "Max", "Pad", "Sub", "Sum", "Where")
