@@ -84,9 +84,7 @@ class Expression:
         if not np.all(np.isfinite(scale)):
             raise ValueError("a factor is infinite or not a number")
         if self.missing is not None and np.any(scale[self.missing] < np.finfo(self.dtype).tiny):
-            raise InfiniteError(
-                "an operand is -infinity somewhere, and its factor there not positive"
-            )
+            raise InfiniteError("an operand is -infinity somewhere, and its factor there not positive")
         affine = self.affine.then(Diagonal(scale, uncertain, source))
         return Expression(affine, self.shape, self.dtype, self.missing)
 
