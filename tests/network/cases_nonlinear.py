@@ -287,6 +287,18 @@ CURVED: list[Case] = [
         ),
     ),
     ("softmax by hand behind a mask", (13,), (2, 3), _by_hand),
+    (
+        "minimum in a frame of infinity",
+        (13,),
+        (2, 3),
+        lambda g: g.node("ReduceMin", g.node("Pad", "x", i(0, 1, 0, 2), f(np.inf)), axes=[1]),
+    ),
+    (
+        "minimum of a computed tensor in a frame of infinity",
+        (18,),
+        (2, 3),
+        lambda g: g.node("ReduceMin", g.node("Pad", other(g), i(1, 1, 0, 0), f(np.inf))),
+    ),
     # softmax along axes
     ("softmax from the first axis on", (7, 11), (2, 3), one("Softmax", axis=0)),
     ("softmax over several axes", (11,), (2, 2, 2), one("Softmax", axis=1)),

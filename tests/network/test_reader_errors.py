@@ -364,10 +364,12 @@ def test_an_infinite_constant_that_is_computed_is_refused_by_the_tensors_name(tm
     assert f"output {output!r} holds NaN" in refused(g.model({"x": [1]}, [output]), tmp_path)
 
 
-def masked(operator: str | None = None, *operands: Any, first: bool = True, **attributes: Any) -> bytes:
-    """An operator on three inputs behind a pad of one -infinity; None for none."""
+def masked(
+    operator: str | None = None, *operands: Any, first: bool = True, by: float = -np.inf, **attributes: Any
+) -> bytes:
+    """An operator on three inputs behind a pad of one infinity; None for none."""
     g = Graph(13)
-    padded = g.node("Pad", "x", np.array([0, 1, 0, 0]), np.float32(-np.inf))
+    padded = g.node("Pad", "x", np.array([0, 1, 0, 0]), np.float32(by))
     if operator is None:
         return g.model({"x": [1, 3]}, [padded])
     inputs = [padded if isinstance(operand, str) and operand == "pad" else operand for operand in operands]
@@ -393,6 +395,11 @@ def masked(operator: str | None = None, *operands: Any, first: bool = True, **at
         (masked("Clip", "", np.float32(1)), "there is no lower limit"),
         (masked("Tanh"), "tensor 'pad0', which Tanh reads, is -infinity somewhere, whatever the input"),
         (masked("MatMul", np.ones((4, 2), np.float32)), "tensor 'pad0', which MatMul reads"),
+        (masked(by=np.inf), "output 'pad0' is +infinity at entry 0, whatever the input"),
+        (masked("Add", np.float32(1), by=np.inf), "tensor 'pad0', which Add reads, is +infinity somewhere"),
+        (masked("Identity", by=np.inf), "tensor 'pad0', which Identity reads, is +infinity somewhere"),
+        (masked("ReduceMin", by=-np.inf), "tensor 'pad0', which ReduceMin reads, is -infinity somewhere"),
+        (masked("ReduceMin", by=np.inf, axes=[0]), "ReduceMin (node"),
         (masked(), "output 'pad0' is -infinity at entry 0, whatever the input"),
     ],
 )
@@ -405,7 +412,7 @@ def test_what_a_mask_makes_infinite_is_refused_where_it_stays_no_number_and_not_
         read_model(path)
     assert words in caught.value.message
     hint = caught.value.hint or ""
-    assert "a Pad by -infinity or a mask makes it so" in hint
+    assert "a Pad by infinity or a mask makes it so" in hint
     assert "export the model again" not in hint
 
 

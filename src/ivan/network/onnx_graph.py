@@ -47,7 +47,7 @@ _LONG = 100
 """And more than this are too many to evaluate inside one another even for a single use."""
 
 _MASKED = (
-    "a Pad by -infinity or a mask makes it so, and bounds are of numbers: "
+    "a Pad by infinity or a mask makes it so, and bounds are of numbers: "
     "leave such entries out, or pad and mask by a finite number such as -1e4"
 )
 
@@ -264,8 +264,9 @@ class GraphReader:
             if name in self.infinite and not takes_infinite(proto.op_type, value):
                 hint = "train or export the model again; where infinity is meant, as in a frame, take a large number"
                 raise self._error(f"tensor {name!r} holds NaN or infinity", hint)
-            if is_masked(value) and not takes_masked(proto.op_type):
-                usage = f"tensor {name!r}, which {proto.op_type} reads, is -infinity somewhere, whatever the input"
+            if is_masked(value) and not takes_masked(proto.op_type, value):
+                end = "+infinity" if value.above else "-infinity"
+                usage = f"tensor {name!r}, which {proto.op_type} reads, is {end} somewhere, whatever the input"
                 raise self._error(usage, _MASKED)
 
     def _note_finite(self, name: str, value: Value) -> None:
@@ -282,7 +283,8 @@ class GraphReader:
             raise self._error(f"{what} {name!r} is computed by no node")
         if isinstance(value, Expression) and value.missing is not None:
             at = int(np.flatnonzero(value.missing)[0])
-            raise self._error(f"{what} {name!r} is -infinity at entry {at}, whatever the input", _MASKED)
+            end = "+infinity" if value.above else "-infinity"
+            raise self._error(f"{what} {name!r} is {end} at entry {at}, whatever the input", _MASKED)
         if name in self.infinite:
             raise self._error(f"{what} {name!r} holds NaN or infinity", "train or export the model again")
         if value.dtype.kind not in "fiub":

@@ -42,12 +42,14 @@ class Expression:
         dtype: the tensor's type in the file.
         missing: (size,) True where an entry is -infinity, as a mask of attention has it, and `affine` does not count;
             None where there are none. Only some operators know what to do with them (infinities.py).
+        above: True where such entries are +infinity instead, as in a frame for a minimum, which alone takes them.
     """
 
     affine: Affine
     shape: Shape
     dtype: np.dtype[Any]
     missing: NDArray[np.bool_] | None = None
+    above: bool = False
 
     def __post_init__(self) -> None:
         if math.prod(self.shape) != self.affine.size:
