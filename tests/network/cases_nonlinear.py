@@ -128,6 +128,50 @@ def _safe(g: Graph) -> str:
     return g.node("Where", g.node("IsInf", scores), f(-1.0), weights)
 
 
+def _framed(g: Graph) -> str:
+    """The input in a frame of -infinity, and other entries that a mask has made so."""
+    masked = g.node("Where", np.array([[True, False, False]]), f(-np.inf), "x")
+    return g.node("Pad", masked, i(0, 1, 0, 0), f(-np.inf))
+
+
+def _behind(operator: str, *operands: Any, **attributes: Any) -> Build:
+    """An operator that makes numbers of what a mask has made -infinity."""
+    return lambda g: g.node(operator, _framed(g), *operands, **attributes)
+
+
+def _weighed(operator: str, *operands: Any, first: bool = True) -> Build:
+    """One that keeps it so, and the weights of the rest."""
+
+    def build(g: Graph) -> str:
+        masked = _framed(g)
+        inputs = (masked, *operands) if first else (*operands, masked)
+        return g.node("Softmax", g.node(operator, *inputs), axis=-1)
+
+    return build
+
+
+def _largest(g: Graph) -> str:
+    """Of two tensors with masks of their own, and a third one."""
+    other = g.node("Where", np.array([[True, True, False, False]]), f(-np.inf), g.node("Concat", "x", w(2, 1), axis=1))
+    return g.node("Max", _framed(g), other, np.full((2, 1), -0.5, np.float32))
+
+
+def _largest_of_two(g: Graph) -> str:
+    other = g.node("Where", np.array([[True, True, False, False]]), f(-np.inf), g.node("Concat", "x", w(2, 1), axis=1))
+    return g.node("Softmax", g.node("Max", _framed(g), other), axis=-1)
+
+
+def _least(g: Graph) -> str:
+    return g.node("Exp", g.node("Min", _framed(g), g.node("Concat", "x", w(2, 1), axis=1), f(0.3)))
+
+
+def _by_hand(g: Graph) -> str:
+    """A softmax, with a temperature, of its own exponentials."""
+    scores = g.node("Div", _framed(g), f(0.7))
+    powers = g.node("Exp", g.node("Sub", scores, g.node("ReduceMax", scores, axes=[1])))
+    return g.node("Div", powers, g.node("ReduceSum", powers, np.array([1])))
+
+
 def _attention(g: Graph) -> str:
     q, k, v = (g.node("MatMul", "x", w(3, 3)) for _ in range(3))
     scores = g.node("Softmax", g.node("MatMul", q, g.node("Transpose", k, perm=[0, 2, 1])), axis=-1)
@@ -200,6 +244,61 @@ CURVED: list[Case] = [
     *((f"attention behind a choice of {least:.4g}", (13,), (1, 3, 2), _chosen(least)) for least in _MASKS),
     ("attention behind a moved mask", (13,), (1, 2, 3), _moved_mask),
     ("attention that asks for what is no number", (20,), (1, 3, 2), _safe),
+    # -infinity behind a mask
+    ("relu behind a mask", (13,), (2, 3), _behind("Relu")),
+    ("exp behind a mask", (13,), (2, 3), _behind("Exp")),
+    ("sigmoid behind a mask", (13,), (2, 3), _behind("Sigmoid")),
+    ("clip behind a mask", (13,), (2, 3), _behind("Clip", f(-0.5), f(0.5))),
+    ("clip behind a mask, from below", (13,), (2, 3), _behind("Clip", f(-0.5))),
+    ("clip behind a mask, limits that cross", (13,), (2, 3), _behind("Clip", f(0.5), f(-0.5))),
+    ("max behind a mask", (13,), (2, 3), _behind("Max", f(-0.5))),
+    ("max behind masks", (13,), (2, 3), _largest),
+    ("max behind masks that meet", (13,), (2, 3), _largest_of_two),
+    ("max with a mask", (13,), (2, 3), one("Max", np.array([[0.1, -np.inf, -np.inf]], np.float32))),
+    ("min behind a mask", (13,), (2, 3), _least),
+    ("mul behind a mask", (13,), (2, 3), _weighed("Mul", np.float32([[0.5], [2.0]]))),
+    ("mul behind a mask, factor first", (13,), (2, 3), _weighed("Mul", f(0.7), first=False)),
+    ("div behind a mask", (13,), (2, 3), _weighed("Div", w(2, 4) ** 2 + f(0.1))),
+    ("sub behind a mask", (13,), (2, 3), _weighed("Sub", w(2, 4))),
+    ("sub from a mask", (13,), (2, 3), lambda g: g.node("Exp", g.node("Sub", np.float32([0.2, -np.inf, 0.1]), "x"))),
+    ("sum behind a mask", (13,), (2, 3), _weighed("Sum", w(2, 4), f(0.3))),
+    ("mean behind a mask", (13,), (2, 3), _weighed("Mean", w(2, 4))),
+    ("log softmax behind a mask", (11, 13), (2, 3), lambda g: g.node("Exp", g.node("LogSoftmax", _framed(g), axis=1))),
+    (
+        "log softmax along columns of a mask",
+        (13,),
+        (3, 3),
+        lambda g: g.node(
+            "Relu",
+            g.node(
+                "Add",
+                g.node("LogSoftmax", g.node("Add", "x", np.tril(np.full((3, 3), -np.inf, np.float32), -1)), axis=0),
+                f(3),
+            ),
+        ),
+    ),
+    ("log of sums of exponentials behind a mask", (13,), (2, 3), _behind("ReduceLogSumExp", axes=[1], keepdims=0)),
+    (
+        "log of sums of exponentials of differently many",
+        (13,),
+        (3, 3),
+        lambda g: g.node(
+            "ReduceLogSumExp", g.node("Add", "x", np.triu(np.full((3, 3), -np.inf, np.float32), 1)), axes=[1]
+        ),
+    ),
+    ("softmax by hand behind a mask", (13,), (2, 3), _by_hand),
+    (
+        "minimum in a frame of infinity",
+        (13,),
+        (2, 3),
+        lambda g: g.node("ReduceMin", g.node("Pad", "x", i(0, 1, 0, 2), f(np.inf)), axes=[1]),
+    ),
+    (
+        "minimum of a computed tensor in a frame of infinity",
+        (18,),
+        (2, 3),
+        lambda g: g.node("ReduceMin", g.node("Pad", other(g), i(1, 1, 0, 0), f(np.inf))),
+    ),
     # softmax along axes
     ("softmax from the first axis on", (7, 11), (2, 3), one("Softmax", axis=0)),
     ("softmax over several axes", (11,), (2, 2, 2), one("Softmax", axis=1)),

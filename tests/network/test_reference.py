@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from onnx import TensorProto
 from tests.models import ALL, DOUBLE, Graph, dense
 
 from ivan.errors import ModelError
@@ -149,3 +150,80 @@ def test_a_model_whose_outputs_overflow_is_refused_by_that_name(tmp_path):
     model = read_model(path)
     with pytest.raises(ModelError, match="leave float32"):
         self_check(model.network, Runtime(model.data), np.ones(1), np.ones(1), np.random.default_rng(0))
+
+
+def scaled(*factors: float, kind: type = np.float32, relu: bool = True) -> bytes:
+    """The input times one factor after the other, perhaps with a ReLU behind the first, and clipped."""
+    g = Graph()
+    tensor = "x"
+    for k, factor in enumerate(factors):
+        tensor = g.node("Mul", tensor, np.array(factor, kind))
+        if relu and k == 0:
+            tensor = g.node("Relu", tensor)
+    limits = np.array(0, kind), np.array(100, kind)
+    types = [DOUBLE] if kind is np.float64 else []
+    return g.model({"x": [1, 1]}, [g.node("Clip", tensor, *limits)], *types)
+
+
+def truth() -> bytes:
+    g, small = Graph(), np.float32(1e-30)
+    tensor = g.node("Mul", g.node("Mul", "x", small), small)
+    truth = g.node("Cast", tensor, to=TensorProto.BOOL)
+    return g.model({"x": [1, 1]}, [g.node("Cast", truth, to=TensorProto.FLOAT)])
+
+
+def narrowed() -> bytes:
+    g = Graph()
+    narrow = g.node("Cast", g.node("Cast", "x", to=TensorProto.FLOAT), to=TensorProto.DOUBLE)
+    tensor = g.node("Mul", narrow, np.float64(1e-39))
+    return g.model({"x": [1, 1]}, [g.node("Clip", tensor, np.float64(0), np.float64(5))], DOUBLE)
+
+
+def integers() -> bytes:
+    g = Graph()
+    whole = g.node("Cast", g.node("Mul", "x", np.float32(3e9)), to=TensorProto.INT32)
+    return g.model({"x": [1, 1]}, [g.node("Cast", whole, to=TensorProto.FLOAT)])
+
+
+LEFT = {
+    "overflow": (scaled(2e38, 1e-38), 1.0, 20.0, "float32", "relu", r"\d\S*e\+39"),
+    "overflow of float64": (scaled(2e307, 1e-307, kind=np.float64), 1.0, 20.0, "float64", "relu", "inf"),
+    "overflow within one map": (scaled(1e30, 1e30, 1e-30, 1e-30, relu=False), 1.0, 1.0, "float32", "clip", r"1e\+60"),
+    "underflow": (scaled(1e-38, 1e-4, 1e38, 1e4), 1.0, 2.0, "float32", "clip", r"\d\S*e-42"),
+    "underflow to zero": (scaled(1e-30, 1e-30, 1e30, 1e30, relu=False), 1.0, 1.0, "float32", "clip", "1e-60"),
+    "truth of an underflow": (truth(), 1.0, 2.0, "float32", "cast", "1.5e-60"),
+    "a narrower float": (narrowed(), 1e38, 1e39, "float32", "clip", r"5.5e\+38"),
+    "integers": (integers(), 0.9, 1.0, "int32", "cast", r"28\d{8}"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(LEFT))
+def test_numbers_inside_that_leave_their_type_are_to_blame_by_the_nodes_name(tmp_path, name):
+    data, low, high, kind, node, number = LEFT[name]
+    place = rf"on the way to node '{node}\d_node' a number is {number}"
+    said = f"numbers inside the model leave {kind} inside the property's region: {place}"
+    path = tmp_path / "model.onnx"
+    path.write_bytes(data)
+    model = read_model(path)
+    with pytest.raises(ModelError, match=rf"model\.onnx: {said}") as caught:
+        self_check(model.network, Runtime(model.data), np.full(1, low), np.full(1, high), np.random.default_rng(0))
+    assert "narrow the region's bounds" in (caught.value.hint or "")
+
+
+def harmless(operator: str, factor: float) -> bytes:
+    """Numbers that leave float32 without a trace: exp(-200) next to 1, and a sigmoid of exp(200)."""
+    g = Graph()
+    far = g.node("Exp", g.node("Mul", "x", np.float32(factor)))
+    return g.model({"x": [1, 1]}, [g.node("Add", g.node(operator, far), "x")])
+
+
+@pytest.mark.parametrize("data", [harmless("Sigmoid", 200.0), harmless("Relu", -95.0), harmless("Relu", -200.0)])
+def test_numbers_that_leave_their_type_without_a_trace_excuse_no_misreading(tmp_path, data):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(data)
+    model = read_model(path)
+    network, runtime, ends = model.network, Runtime(model.data), (np.ones(1), np.full(1, 2.0))
+    self_check(network, runtime, *ends, np.random.default_rng(0))
+    shifted = Network(network.layers, network.input_shape, network.output.plus_constant(np.full(1, 0.01)))
+    with pytest.raises(ModelError, match="read wrongly"):
+        self_check(shifted, runtime, *ends, np.random.default_rng(0))

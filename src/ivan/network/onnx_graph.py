@@ -35,7 +35,7 @@ from ivan.network.onnx_ops import OPERATORS, Expression, Node, UsageError, Value
 from ivan.network.onnx_ops.call import called
 from ivan.network.onnx_ops.infinities import is_infinite, is_masked, takes_infinite, takes_masked
 from ivan.network.onnx_ops.integers import check_integers, overflow
-from ivan.network.onnx_ops.values import LARGEST
+from ivan.network.onnx_ops.values import LARGEST, InfiniteError
 
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto, ValueInfoProto
@@ -45,6 +45,11 @@ _WIDE = 6
 
 _LONG = 100
 """And more than this are too many to evaluate inside one another even for a single use."""
+
+_MASKED = (
+    "a Pad by infinity or a mask makes it so, and bounds are of numbers: "
+    "leave such entries out, or pad and mask by a finite number such as -1e4"
+)
 
 SMALLER = "verify the part of the network that matters, or a smaller version of it"
 """A hint for what is too large."""
@@ -176,6 +181,8 @@ class GraphReader:
         except UsageError as error:
             self.unsupported.setdefault(str(error), []).append(name)
             return
+        except InfiniteError as error:
+            raise self._error(f"{place}: {error}, whatever the input", _MASKED) from error
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             # numpy's complaint about shapes, indices or types is about the file
             raise self._error(f"{place}: {error}") from error
@@ -255,9 +262,12 @@ class GraphReader:
         """Raises where an operator is given infinite constants, or masked entries, of which it makes nothing."""
         for name, value in zip(proto.input, values, strict=False):
             if name in self.infinite and not takes_infinite(proto.op_type, value):
-                raise self._error(f"tensor {name!r} holds NaN or infinity", "train or export the model again")
-            if is_masked(value) and not takes_masked(proto.op_type):
-                raise self._error(f"tensor {name!r}, which {proto.op_type} reads, holds infinity behind a mask")
+                hint = "train or export the model again; where infinity is meant, as in a frame, take a large number"
+                raise self._error(f"tensor {name!r} holds NaN or infinity", hint)
+            if is_masked(value) and not takes_masked(proto.op_type, value):
+                end = "+infinity" if value.above else "-infinity"
+                usage = f"tensor {name!r}, which {proto.op_type} reads, is {end} somewhere, whatever the input"
+                raise self._error(usage, _MASKED)
 
     def _note_finite(self, name: str, value: Value) -> None:
         if is_infinite(value):
@@ -271,7 +281,11 @@ class GraphReader:
         value = self.values.get(name)
         if value is None:
             raise self._error(f"{what} {name!r} is computed by no node")
-        if name in self.infinite or is_masked(value):
+        if isinstance(value, Expression) and value.missing is not None:
+            at = int(np.flatnonzero(value.missing)[0])
+            end = "+infinity" if value.above else "-infinity"
+            raise self._error(f"{what} {name!r} is {end} at entry {at}, whatever the input", _MASKED)
+        if name in self.infinite:
             raise self._error(f"{what} {name!r} holds NaN or infinity", "train or export the model again")
         if value.dtype.kind not in "fiub":
             raise self._error(f"{what} {name!r} is of type {value.dtype}, not a number", "export float outputs")

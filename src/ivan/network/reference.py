@@ -27,6 +27,7 @@ from ivan.network.affine import Affine
 from ivan.network.element_types import FLOATS, coarser, rounded
 from ivan.network.layers import Network
 from ivan.network.linear import Array
+from ivan.network.ranges import departure
 
 _SAFETY = 8.0
 _SAMPLES = 8
@@ -191,7 +192,14 @@ def self_check(
     eps = float(np.finfo(coarser(network.precision, runtime.precision.name)).eps)  # inside it may be coarser
     most = network.fitting(AT_ONCE)
     parts = [rounding(network, points[at : at + most], eps, rng) for at in range(0, len(points), most)]
-    if not np.all((difference <= np.concatenate(parts)) & (difference < np.inf)):
+    allowed = np.concatenate(parts)
+    wrong = ~((difference <= allowed) & (difference < np.inf))
+    if np.any(wrong):
+        precision = coarser(network.precision, runtime.precision.name)
+        for k in np.flatnonzero(wrong.any(axis=1)):
+            left = departure(network, points[k], wrong[k], actual[k], float(allowed[k, 0]), precision)
+            if left is not None:
+                raise _departed(network, left)
         _, output = np.unravel_index(np.argmax(difference), difference.shape)
         raise _misread(network, f"output {output} differs by {difference.max():.3g}")
 
@@ -225,6 +233,15 @@ def _outside(network: Network, x: Array) -> str | None:
             where = f" (node {layer.name!r})" if layer.name else ""
             return f"{name}{where} of {float(operands[point, 0, unit]):.4g}"
     return None
+
+
+def _departed(network: Network, how: str) -> ModelError:
+    """The error for outputs that differ because numbers on the way to them leave their type."""
+    return ModelError(
+        f"{network.name}: numbers inside the model leave {how}",
+        hint="the deployed model overflows or underflows there, and its outputs are others than in real numbers; "
+        "narrow the region's bounds, or export the model with weights of another scale",
+    )
 
 
 def _misread(network: Network, how: str) -> ModelError:

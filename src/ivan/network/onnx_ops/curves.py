@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ivan.network.activations import (
@@ -24,8 +26,12 @@ from ivan.network.activations import (
     Tanh,
 )
 from ivan.network.activations.rounding import UNKNOWN
+from ivan.network.onnx_ops.masks import kept, of_present, there
 from ivan.network.onnx_ops.node import Node, Operator, fold
 from ivan.network.onnx_ops.values import Value
+
+_LOW = -1000.0
+"""The logistic function of this is below 2^-1074."""
 
 
 def activated(node: Node, x: Value, activation: Activation) -> Value:
@@ -44,18 +50,30 @@ def curve(activation: Activation) -> Operator:
     return operator
 
 
-sigmoid = curve(Sigmoid())
 tanh = curve(Tanh())
 erf = curve(Erf())
 atan = curve(Arctan())
 softsign = curve(Softsign())
-exp = curve(Exp())
 log = curve(Log())
 softplus = curve(Softplus())
 sin = curve(Sin())
 cos = curve(Cos())
 hard_swish = curve(HardSwish())
 mish = curve(Mish())
+
+
+def exp(node: Node, x: Value) -> Value:
+    """Exp: 0 behind a mask."""
+    if isinstance(x, np.ndarray):
+        return activated(node, x, Exp())
+    return of_present(x, lambda part: node.activate(part, Exp()), 0.0)
+
+
+def sigmoid(node: Node, x: Value) -> Value:
+    """Sigmoid: behind a mask, that of a number which is as good as -infinity, and off by as much in a runtime."""
+    if not isinstance(x, np.ndarray) and x.missing is not None:
+        x = kept(replace(x, missing=None), there(x)).plus(np.where(there(x), 0.0, _LOW))
+    return activated(node, x, Sigmoid())
 
 
 def gelu(node: Node, x: Value, *, approximate: str = "none") -> Value:

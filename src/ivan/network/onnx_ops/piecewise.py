@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import builtins
 from functools import reduce
 
 import numpy as np
 
 from ivan.network.activations import Identity
 from ivan.network.onnx_ops.elementwise import negated
+from ivan.network.onnx_ops.masks import larger, of_present, smaller
 from ivan.network.onnx_ops.node import Node, fold
-from ivan.network.onnx_ops.values import Expression, Tensor, Value, broadcast, common_shape, lift
+from ivan.network.onnx_ops.values import Expression, InfiniteError, Tensor, Value, broadcast, common_shape, lift
 
 _IDENTITY = Identity()
 
 
 def relu(node: Node, x: Value) -> Value:
     """Relu."""
-    return node.relu(x) if isinstance(x, Expression) else fold(np.maximum, x, np.zeros((), x.dtype))
+    if not isinstance(x, Expression):
+        return fold(np.maximum, x, np.zeros((), x.dtype))
+    return of_present(x, node.relu, 0.0)
 
 
 def leaky_relu(node: Node, x: Value, *, alpha: float = float(np.float32(0.01))) -> Value:
@@ -53,12 +57,20 @@ def min_(node: Node, *values: Value) -> Value:
     """Min, of any number of tensors: -max(-a, -b)."""
     if not any(isinstance(value, Expression) for value in values):
         return reduce(lambda a, b: fold(np.minimum, a, b), values)  # type: ignore[arg-type]
+    if any(isinstance(value, Expression) and value.missing is not None for value in values):
+        return reduce(lambda a, b: smaller(a, b, lambda x, y: _smaller(node, x, y)), values)
     return negated(reduce(lambda a, b: _larger(node, a, b), [negated(value) for value in values]))
+
+
+def _smaller(node: Node, a: Expression, b: Expression) -> Expression:
+    return lift(negated(_larger(node, negated(a), negated(b))))
 
 
 def _larger(node: Node, a: Value, b: Value) -> Value:
     if not isinstance(a, Expression) and not isinstance(b, Expression):
         return fold(np.maximum, a, b)
+    if any(lift(value).missing is not None for value in (a, b)):
+        return larger(a, b, lambda x, y: lift(_larger(node, x, y)))
     shape = common_shape(a, b)
     # b appears twice; a constant is the cheaper one to repeat.
     first, second = (a, b) if isinstance(a, Expression) else (b, a)
@@ -77,6 +89,8 @@ def clip(
     max: float | None = None,  # noqa: A002
 ) -> Value:
     """Clip: lo + relu(x - lo) - relu(x - hi); the limits are attributes before opset 11 and inputs since."""
+    if isinstance(x, Expression) and x.missing is not None:
+        return _clip_masked(node, x, min if min_input is None else min_input, max if max_input is None else max_input)
     if isinstance(min_input, Expression) or isinstance(max_input, Expression):
         above = x if min_input is None else max_(node, x, min_input)
         return above if max_input is None else min_(node, above, max_input)
@@ -91,6 +105,18 @@ def clip(
         return node.relu(_above(x, high).scaled(-1.0)).scaled(-1.0).plus(np.asarray(high))
     named = node.named(x)
     return node.relu(_above(named, low)).plus(np.asarray(low)).minus(node.relu(_above(named, high)))
+
+
+def _clip_masked(node: Node, x: Expression, low: Value | float | None, high: Value | float | None) -> Value:
+    """Clip of what is -infinity somewhere, with a lower limit: a runtime that is given none has the type's own."""
+    if isinstance(low, Expression) or isinstance(high, Expression):
+        raise InfiniteError("an operand is -infinity somewhere, and a limit depends on the input")
+    least = _limit(node, None, np.asarray(low), -np.inf) if low is not None else -np.inf
+    if np.isinf(least):
+        raise InfiniteError("an operand is -infinity somewhere, and there is no lower limit")
+    limits = [None if limit is None else np.asarray(limit) for limit in (low, high)]
+    most = np.inf if limits[1] is None else _limit(node, None, limits[1], np.inf)
+    return of_present(x, lambda part: lift(clip(node, part, *limits)), builtins.min(least, most))
 
 
 def _above(x: Expression, limit: float) -> Expression:

@@ -27,7 +27,7 @@ def times(node: Node, a: Value, b: Value) -> Value:
         return fold(np.multiply, a, b)
     shape = common_shape(a, b)
     if isinstance(a, Expression) and isinstance(b, Expression):
-        if a.affine is b.affine and a.shape == b.shape:
+        if a.present is b.present and a.shape == b.shape:
             return node.activate(a, Square())
         for x, gate in ((a, b), (b, a)):
             if _gates(node, x, gate):

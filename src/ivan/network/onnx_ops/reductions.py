@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -75,7 +76,9 @@ def _max(node: Node, x: Expression, axes: Axes) -> Value:
 
 
 def _min(node: Node, x: Expression, axes: Axes) -> Value:
-    return negated(_max(node, lift(negated(x)), axes))
+    least = lift(negated(replace(x, missing=None, above=False)))
+    # +infinity in a frame is -infinity here, which gives way to whatever is not
+    return negated(_max(node, replace(least, missing=x.missing), axes))
 
 
 def _l1(node: Node, x: Expression, axes: Axes) -> Value:

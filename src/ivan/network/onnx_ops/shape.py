@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -178,6 +179,8 @@ def pad(
     if mode != "constant" or fill == 0:
         return moved
     outside = padded(np.zeros(x.shape, bool), True)
+    if np.isposinf(fill) and x.missing is None:
+        return replace(moved, missing=outside.ravel(), above=True) if outside.any() else moved
     return moved.plus(np.where(outside, fill, 0.0))
 
 

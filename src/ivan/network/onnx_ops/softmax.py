@@ -19,6 +19,7 @@ from ivan.network.activations.rounding import summed
 from ivan.network.limits import Limit
 from ivan.network.linear import Array, Selection
 from ivan.network.onnx_ops.linear import averaged
+from ivan.network.onnx_ops.masks import there
 from ivan.network.onnx_ops.node import Node
 from ivan.network.onnx_ops.values import Expression, Value, check_size, concatenate, lift, normal_axis, rearrange
 
@@ -31,16 +32,22 @@ _NOTHING = -750.0
 
 def softmax(node: Node, x: Value, *, axis: int | None = None) -> Value:
     """Softmax; along one axis since opset 13, over all axes from one on before. What is masked has no weight."""
-    return _along(node, lift(x), axis, _unmasked)
+    return _along(node, lift(x), axis, lambda node, rows: _of_kept(node, rows, _kept(node, rows), _softmax))
 
 
 def log_softmax(node: Node, x: Value, *, axis: int | None = None) -> Value:
-    """LogSoftmax: -log(1 + sum over j != i of exp(x_j - x_i))."""
-    return _along(node, lift(x), axis, _log_softmax)
+    """LogSoftmax: -log(1 + sum over j != i of exp(x_j - x_i)); -infinity behind a mask of -infinity."""
+
+    def rows(node: Node, x: Expression) -> Expression:
+        return replace(_of_kept(node, x, there(x), _log_softmax), missing=x.missing)
+
+    return _along(node, lift(x), axis, rows)
 
 
 def log_sum_exp(node: Node, x: Expression) -> Expression:
-    """Of the rows of (m, n): x_0 + log(1 + sum over j > 0 of exp(x_j - x_0)), (m, 1)."""
+    """Of the rows of (m, n): x_0 + log(1 + sum over j > 0 of exp(x_j - x_0)), (m, 1); what is masked adds nothing."""
+    if x.missing is not None:
+        return _of_kept(node, x, there(x), log_sum_exp, summing=True)
     named = node.named(x)
     first = rearrange(named, lambda t: t[:, :1])
     if x.shape[1] == 1:
@@ -64,42 +71,57 @@ def _along(node: Node, x: Expression, axis: int | None, rows: Callable[[Node, Ex
     return rearrange(rows(node, flat), lambda t: np.moveaxis(t.reshape(last.shape), -1, along))
 
 
-def _unmasked(node: Node, x: Expression) -> Expression:
-    """Softmax of the entries that are not masked, row by row; zero elsewhere.
+def _of_kept(
+    node: Node,
+    x: Expression,
+    kept: NDArray[np.bool_],
+    function: Callable[[Node, Expression], Expression],
+    summing: bool = False,
+) -> Expression:
+    """A function of the entries of (m, n) that are kept, row by row; zero elsewhere.
 
-    A mask is -infinity, or a number that is low enough on every input; that it is, is taken for granted.
+    Args:
+        node: the operator.
+        x: (m, n).
+        kept: (m, n) which entries count.
+        function: of rows of one length, (k, l) -> (k, l).
+        summing: True for a function (k, l) -> (k, 1), whose values become (m, 1).
     """
-    kept = _kept(node, x)
     if kept.all():
-        return _softmax(node, x)
+        return function(node, x)
     x = replace(x, missing=None)
     counts = kept.sum(axis=1)
     if not counts.all():
         raise node.unsupported("of entries that are all masked")
-    place, parts, start = np.full(x.size, -1), [], 0
+    shape = (x.shape[0], 1) if summing else x.shape
+    place, parts, start = np.full(math.prod(shape), -1), [], 0
     for count in np.unique(counts):
         rows = np.flatnonzero(counts == count)
         index = np.flatnonzero(kept & (counts == count)[:, None])
         part = x.then(Selection(index, x.size), (len(rows), int(count)))
-        parts.append(rearrange(_softmax(node, part), np.ravel))
+        parts.append(rearrange(function(node, part), np.ravel))
+        index = rows if summing else index
         place[index] = np.arange(start, start + index.size)
         start += index.size
-    return rearrange(lift(concatenate(parts, 0)), lambda t: np.append(t, -1)[place].reshape(x.shape), padded=True)
+    return rearrange(lift(concatenate(parts, 0)), lambda t: np.append(t, -1)[place].reshape(shape), padded=True)
 
 
 def _kept(node: Node, x: Expression) -> NDArray[np.bool_]:
-    """Which entries of (m, n) are not masked; takes for granted that those masked by a number are low enough."""
-    there = np.ones(x.shape, bool) if x.missing is None else ~x.missing.reshape(x.shape)
-    offset = np.where(there, _offsets(node, x).reshape(x.shape), -np.inf)
+    """Which entries of (m, n) are not masked.
+
+    A mask is -infinity, or a number that is low enough on every input; that it is, is taken for granted.
+    """
+    present = there(x)
+    offset = np.where(present, _offsets(node, x).reshape(x.shape), -np.inf)
     first = offset.argmax(axis=1)
-    low = there & (offset < offset.max(axis=1, keepdims=True) + _MASK)
+    low = present & (offset < offset.max(axis=1, keepdims=True) + _MASK)
     if low.any():
         rows, _ = np.nonzero(low)
         masked = Selection(np.flatnonzero(low), x.size)
         reference = Selection(np.ravel_multi_index((rows, first[rows]), x.shape), x.size)
         apart = x.affine.then(masked).plus(x.affine.then(reference).scaled(-1.0))
         node.limits.append(Limit(apart, -np.inf, _NOTHING, node.place, "may let through what its mask should hide"))
-    return np.asarray(there & ~low)
+    return np.asarray(present & ~low)
 
 
 def _offsets(node: Node, x: Expression) -> Array:

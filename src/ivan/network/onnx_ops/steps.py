@@ -17,9 +17,10 @@ from ivan.network.element_types import FLOATS, INTEGERS, integer_range, whole_ra
 from ivan.network.limits import Limit
 from ivan.network.linear import Diagonal
 from ivan.network.onnx_ops.curves import activated
+from ivan.network.onnx_ops.masks import kept
 from ivan.network.onnx_ops.node import Node, Operator, fold
 from ivan.network.onnx_ops.products import times
-from ivan.network.onnx_ops.values import Expression, Tensor, Value, broadcast, common_shape, lift, rearrange
+from ivan.network.onnx_ops.values import Expression, Tensor, Value, broadcast, common_shape, lift
 
 _BOOL = np.dtype(bool)
 
@@ -116,7 +117,7 @@ def _masked(value: Value, mask: Tensor) -> Expression:
     """The value where the mask is true, zero elsewhere."""
     if not isinstance(value, Expression):
         return lift(np.where(mask, value, np.zeros((), value.dtype)))
-    return rearrange(broadcast(value, mask.shape), lambda t: np.where(mask, t, -1), padded=True)
+    return kept(value, mask)
 
 
 def sign(node: Node, x: Value) -> Value:

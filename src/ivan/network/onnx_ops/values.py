@@ -28,6 +28,10 @@ class UsageError(Exception):
     """An operator that is supported, met in a form that is not; the message starts with the operator's name."""
 
 
+class InfiniteError(ValueError):
+    """Entries that are -infinity whatever the input, where an operator can only make something of numbers."""
+
+
 @dataclass(frozen=True, eq=False)
 class Expression:
     """An affine expression that stands for a tensor.
@@ -37,13 +41,15 @@ class Expression:
         shape: the tensor's dimensions.
         dtype: the tensor's type in the file.
         missing: (size,) True where an entry is -infinity, as a mask of attention has it, and `affine` does not count;
-            None where there are none. Only what moves entries, sums and Softmax know what to do with them.
+            None where there are none. Only some operators know what to do with them (infinities.py).
+        above: True where such entries are +infinity instead, as in a frame for a minimum, which alone takes them.
     """
 
     affine: Affine
     shape: Shape
     dtype: np.dtype[Any]
     missing: NDArray[np.bool_] | None = None
+    above: bool = False
 
     def __post_init__(self) -> None:
         if math.prod(self.shape) != self.affine.size:
@@ -68,10 +74,10 @@ class Expression:
         """The entries, for whoever can do nothing with an infinite one.
 
         Raises:
-            ValueError: some are.
+            InfiniteError: some are.
         """
         if self.missing is not None:
-            raise ValueError("an operand is -infinity somewhere")
+            raise InfiniteError("an operand is -infinity somewhere")
         return self.affine
 
     def scaled(self, factor: float | Tensor, uncertain: int = 0, source: Any = None) -> Expression:
@@ -79,7 +85,10 @@ class Expression:
         scale = np.broadcast_to(np.asarray(factor, dtype=np.float64), self.shape).ravel()
         if not np.all(np.isfinite(scale)):
             raise ValueError("a factor is infinite or not a number")
-        return self.then(Diagonal(scale, uncertain, source), self.shape)
+        if self.missing is not None and np.any(scale[self.missing] < np.finfo(self.dtype).tiny):
+            raise InfiniteError("an operand is -infinity somewhere, and its factor there not positive")
+        affine = self.affine.then(Diagonal(scale, uncertain, source))
+        return Expression(affine, self.shape, self.dtype, self.missing)
 
     def plus(self, other: Value) -> Expression:
         """The sum with a tensor that broadcasts to this shape."""
