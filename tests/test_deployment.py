@@ -103,6 +103,27 @@ def test_a_network_equal_to_another_is_its_model(folder):
         deploy(query, {"f": "f.onnx", "g": "g.onnx"})
 
 
+@pytest.mark.parametrize(("element", "shared"), [("real", True), ("float32", False)])
+def test_files_of_one_function_are_one_network_in_exact_arithmetic(folder, element, shared):
+    """Tensors may have other names; in a deployed arithmetic only the same file is known to compute the same."""
+    (folder / "renamed.onnx").write_bytes(dense([3, 4, 2], np.random.default_rng(0), prefix="other_"))
+    networks = [
+        network("f", [tensor("X", 1, 3, element=element)], [tensor("Y", 1, 2, element=element)]),
+        network("g", [tensor("V", 1, 3, element=element)], [tensor("W", 1, 2, element=element)]),
+    ]
+    same = equal(0, 3) + equal(1, 4) + equal(2, 5)
+    query = asked(networks, box(6) + same + "(assert (> (- Y_0 Y_2) 0.001))")
+    models = {"f": "f.onnx", "g": "renamed.onnx"}
+    deployment = deploy(query, models)
+    first, second = deployment.models
+    assert first.file_digest != second.file_digest
+    assert (first.network is second.network) is shared
+    assert (deployment.problem.cases == ()) is shared
+    assert [model.path for model in deployment.models] == list(models.values())  # each is run itself
+    agrees(deployment)
+    assert deploy(query, {"f": "f.onnx", "g": "g.onnx"}).problem.cases  # another function of the same form
+
+
 def test_products_stand_behind_the_outputs_and_are_exact_at_a_counterexample(folder):
     from dataclasses import replace
 
