@@ -103,6 +103,27 @@ def test_a_network_equal_to_another_is_its_model(folder):
         deploy(query, {"f": "f.onnx", "g": "g.onnx"})
 
 
+@pytest.mark.parametrize(("element", "shared"), [("real", True), ("float32", False)])
+def test_files_of_one_function_are_one_network_in_exact_arithmetic(folder, element, shared):
+    """Tensors may have other names; in a deployed arithmetic only the same file is known to compute the same."""
+    (folder / "renamed.onnx").write_bytes(dense([3, 4, 2], np.random.default_rng(0), prefix="other_"))
+    networks = [
+        network("f", [tensor("X", 1, 3, element=element)], [tensor("Y", 1, 2, element=element)]),
+        network("g", [tensor("V", 1, 3, element=element)], [tensor("W", 1, 2, element=element)]),
+    ]
+    same = equal(0, 3) + equal(1, 4) + equal(2, 5)
+    query = asked(networks, box(6) + same + "(assert (> (- Y_0 Y_2) 0.001))")
+    models = {"f": "f.onnx", "g": "renamed.onnx"}
+    deployment = deploy(query, models)
+    first, second = deployment.models
+    assert first.file_digest != second.file_digest
+    assert (first.network is second.network) is shared
+    assert (deployment.problem.cases == ()) is shared
+    assert [model.path for model in deployment.models] == list(models.values())  # each is run itself
+    agrees(deployment)
+    assert deploy(query, {"f": "f.onnx", "g": "g.onnx"}).problem.cases  # another function of the same form
+
+
 def test_products_stand_behind_the_outputs_and_are_exact_at_a_counterexample(folder):
     from dataclasses import replace
 
@@ -278,6 +299,44 @@ def test_of_a_declared_integer_only_integers_count(folder):
     assert none.problem.cases == ()
     [region] = integers(folder, "int8", "(assert (<= Y_0 3))").problem.regions  # the type's own bounds
     assert (region.lower[0], region.upper[0]) == (-128.0, 127.0)
+
+
+def test_of_a_declared_type_is_taken_what_neither_bounds_nor_rows_imply(folder):
+    """Rows are exact, so what follows from them holds for floats and integers as well."""
+    (folder / "n.onnx").write_bytes(dense([3, 4, 2], np.random.default_rng(0)))
+    greatest = float(np.finfo(np.float32).max)
+
+    def ends(element: str, assertions: str, model: str = "n.onnx") -> list[tuple[float, ...]]:
+        declared = network("n", [tensor("X", 1, 3, element=element)], [tensor("Y", 1, 2)])
+        regions = deploy(asked([declared], assertions + UNSAFE), model).problem.regions
+        return [(*region.lower, *region.upper) for region in regions]
+
+    above = "".join(f"(assert (>= X_{i} 0))" for i in range(3))
+    assert ends("float32", above + "(assert (<= (+ X_0 X_1 (* 2 X_2)) 1))") == [(0, 0, 0, 1, 1, 0.5)]
+    # what is not implied is any finite number
+    assert ends("float32", above + "(assert (<= (+ X_0 (* -1 X_1)) 1)) (assert (<= X_2 2))") == [
+        (0, 0, 0, greatest, greatest, 2)
+    ]
+    # outwards where the sides are no numbers of the type, and never beyond its ends
+    [(*_, high)] = ends("float32", above + "(assert (<= (+ X_0 X_1 (* 3 X_2)) 1))")
+    assert high >= 1 / 3
+    assert high <= np.nextafter(np.float32(1 / 3), np.float32(1))
+    far = "(assert (<= (+ X_0 X_1) 1e39)) (assert (<= X_2 1))"
+    assert ends("float32", above + far) == [(0, 0, 0, greatest, greatest, 1)]
+    assert ends("float32", "(assert (and (= X_0 1) (= X_1 1) (>= (+ X_0 X_1 X_2) 1e39)))") == []
+    g = Graph()
+    y = g.node("Gemm", g.node("Cast", "x", to=TensorProto.FLOAT), np.ones((2, 3), np.float32), transB=1)
+    (folder / "i.onnx").write_bytes(with_inputs(g.model({"x": [1, 3]}, [y]), {"x": (TensorProto.INT8, [1, 3])}))
+    assert ends("int8", above + "(assert (<= (+ X_0 X_1 (* 2 X_2)) 9))", "i.onnx") == [(0, 0, 0, 9, 9, 4)]
+    # and what a type says of one input may bound another
+    two = [
+        network("n", [tensor("X", 1, 3, element="int8")], [tensor("Y", 1, 2)]),
+        network("r", [tensor("V", 1, 3)], [tensor("W", 1, 2)]),
+    ]
+    follows = equal(0, 3)
+    follows += "".join(f"(assert (<= X_{i + 3} (+ X_{i} 1))) (assert (>= X_{i + 3} X_{i}))" for i in (1, 2))
+    [region] = deploy(asked(two, follows + UNSAFE), {"n": "i.onnx", "r": "n.onnx"}).problem.regions
+    assert (region.lower.min(), region.upper.tolist()) == (-128, [127, 127, 127, 128, 128])
 
 
 def test_a_real_input_of_an_integer_model_is_proved_for_reals_and_violated_at_integers(folder):

@@ -20,6 +20,7 @@ from ivan.errors import InputError
 from ivan.outcome import Use
 from ivan.verdict import Verdict
 from ivan.vnnlib import Query
+from ivan.vnnlib.declarations import DeclaredNetwork
 
 MODELS = {"f": "f.onnx", "g": "g.onnx"}
 SAME = equal(0, 3) + equal(1, 4) + equal(2, 5)
@@ -77,6 +78,26 @@ def test_the_same_question_is_answered_from_the_store(folder):
     assert checked.reused_leaves > 0
     swapped = ivan.verify({"f": "g.onnx", "g": "f.onnx"}, apart(0.05), store="proofs.db", timeout=60)
     assert not swapped.exact
+
+
+def test_an_answer_that_needs_no_proof_is_stored_as_well(folder):
+    """Two outputs that are the same number cancel, and no case is left."""
+    (folder / "copy.onnx").write_bytes((folder / "f.onnx").read_bytes())
+    for networks in ({"f": "f.onnx", "g": "f.onnx"}, {"f": "f.onnx", "g": "copy.onnx"}):
+        told = Told()
+        first, again = (ivan.verify(networks, apart(0.05), store="proofs.db", listener=told) for _ in range(2))
+        assert (first.verdict, again.verdict, again.exact) == (Verdict.UNSAT, Verdict.UNSAT, True)
+        assert told.warnings == []
+        checked = ivan.verify(networks, apart(0.05), store="proofs.db", recheck=True)
+        assert checked.verdict is Verdict.UNSAT
+
+
+def test_of_a_region_without_cases_nothing_is_left_open(folder):
+    """Beside one that is searched."""
+    never, small = "(and (>= X_1 0.25) (>= Y_0 (+ Y_2 0.05)))", "(and (<= X_1 -0.25) (>= Y_0 50))"
+    query = apart(0.05, SAME + f"(assert (or {never} {small}))")
+    first, again = (ivan.verify({"f": "f.onnx", "g": "f.onnx"}, query, store="proofs.db") for _ in range(2))
+    assert (first.verdict, again.verdict, again.exact) == (Verdict.UNSAT, Verdict.UNSAT, True)
 
 
 def test_a_counterexample_in_the_store_is_confirmed_by_both_models(folder):
@@ -242,6 +263,27 @@ def test_two_runs_of_one_network_have_a_form_in_which_they_are_tied(folder):
     assert ["moves of inputs" in names for names in named] == [False, True]
     assert deploy(apart(0.05, equal(0, 3) + equal(2, 5)), MODELS).as_runs() is None  # two networks
     assert deploy(apart(0.05), one).as_runs() is None  # one run
+
+
+def test_two_runs_of_a_model_of_integers_are_tied_over_inputs_of_its_types(folder):
+    """Where they are declared real, as well."""
+    g = Graph()
+    y = g.node("Relu", g.node("Cast", "x", to=TensorProto.FLOAT))
+    (folder / "int.onnx").write_bytes(with_inputs(g.model({"x": [2]}, [y]), {"x": (TensorProto.INT64, [2])}))
+    for element in ("real", "int64"):
+        networks = [
+            network("f", [tensor("X", 2, element=element)], [tensor("Y", 2)]),
+            network("g", [tensor("V", 2, element=element)], [tensor("W", 2)], equal_to="f"),
+        ]
+
+        def moved(by: float, networks: list[DeclaredNetwork] = networks) -> Query:
+            return asked(networks, box(4, 0, 3) + equal(0, 2) + f"(assert (> (- Y_1 Y_3) {by}))")
+
+        tied = deploy(moved(3.1), "int.onnx").as_runs()
+        assert tied is not None
+        assert tied.network.input_runs == (("int64", 3),)
+        assert ivan.verify("int.onnx", moved(3.1), store=False).verdict is Verdict.UNSAT
+        assert ivan.verify("int.onnx", moved(2.9), store=False).verdict is Verdict.SAT
 
 
 def test_what_is_proved_of_two_runs_is_kept_and_checked_again(folder):

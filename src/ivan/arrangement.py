@@ -172,11 +172,11 @@ def arranged_as_runs(query: Query, parts: Sequence[Part]) -> Network | None:
     below = {(int(place[i]), int(place[j])) for i, j in _orders(query)}
     pairs = list(zip(first.inputs.tolist(), second.inputs.tolist(), strict=True))
     signs = np.array([(pair in below) - (pair[::-1] in below) for pair in pairs], np.int64)
-    both = linked(network, first.inputs, second.inputs, signs, inputs)
+    both = linked(network, first.inputs, second.inputs, signs, inputs, beside.types)
     wanted = [np.arange(network.outputs) if part.outputs is None else part.outputs for part in (first, second)]
     chosen = np.concatenate([wanted[0], network.outputs + wanted[1]])
     output = both.output.then(Selection(chosen, both.outputs))
-    both = replace(both, output=output, name=beside.name, precision=beside.precision, types=beside.types)
+    both = replace(both, output=output, name=beside.name, precision=beside.precision)
     return with_products(both, query.products)
 
 

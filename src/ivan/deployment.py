@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ivan.arrangement import REAL, arranged, arranged_as_differences, arranged_as_runs, check_types
+from ivan.arrangement import REAL, arithmetic, arranged, arranged_as_differences, arranged_as_runs, check_types
 from ivan.errors import InputError, MismatchError
 from ivan.network.combine import Part
 from ivan.network.element_types import coarser
@@ -83,8 +83,8 @@ class Deployment:
         lower = np.array([region.lower for region in regions]).reshape(len(regions), inputs)
         upper = np.array([region.upper for region in regions]).reshape(len(regions), inputs)
         for call, mine in zip(self._calls, self._places, strict=True):
-            model, arithmetic = self.models[call.model], self.problem.network.arithmetic
-            check_limits(model, lower[:, mine], upper[:, mine], self.query.path, arithmetic)
+            model, unit = self.models[call.model], self.problem.network.arithmetic
+            check_limits(model, lower[:, mine], upper[:, mine], self.query.path, unit)
 
     @property
     def _parts(self) -> list[Part]:
@@ -185,10 +185,10 @@ def deploy(query: Query, models: Path | Mapping[str, Path]) -> Deployment:
         names = hidden.setdefault(files[network.name], [])
         names += [t.onnx_name for t in network.hidden if t.onnx_name is not None and t.onnx_name not in names]
     read: dict[str, Model] = {}
-    for file, names in hidden.items():  # of equal files one network, so that it is seen to be the same
+    for file, names in hidden.items():
         model = read_model(file, names)
-        same = (m for m in read.values() if (m.file_digest, m.hidden) == (model.file_digest, model.hidden))
-        read[file] = replace(model, network=next(same, model).network)
+        same = (m for m in read.values() if _same_function(m, model, exactly=not arithmetic(query)))
+        read[file] = replace(model, network=next(same, model).network)  # one, so that it is seen to be the same
     order = list(read)
     calls, inputs, outputs = [], 0, 0
     for network in query.networks:
@@ -199,6 +199,16 @@ def deploy(query: Query, models: Path | Mapping[str, Path]) -> Deployment:
     if (inputs, outputs) != (query.inputs, query.outputs):
         raise ValueError(f"{inputs} inputs and {outputs} outputs declared, {query.inputs} and {query.outputs} counted")
     return Deployment(query, list(read.values()), calls)
+
+
+def _same_function(first: Model, second: Model, *, exactly: bool) -> bool:
+    """Do two models surely compute the same: in exact arithmetic, or else in that of every runtime?
+
+    Equal networks are the same function. But a runtime may compute them in another order where the files differ.
+    """
+    if (first.file_digest, first.hidden) == (second.file_digest, second.hidden):
+        return True
+    return exactly and first.network.digest == second.network.digest
 
 
 def _only(query: Query, models: Path | Mapping[str, Path]) -> str:

@@ -259,22 +259,28 @@ class _Terms:
                 self._spokesmen[output] = self._firsts.setdefault(found, output) if found[0] else ~found[1]
         return self._spokesmen[output]
 
-    def box(self, conjunction: Conjunction) -> tuple[Sequence[Fraction | None], Sequence[Fraction | None]]:
-        """The box over the network's inputs."""
-        if self.same and not self.integral and not self.floating:
-            return conjunction.lower, conjunction.upper
-        lower: list[Fraction | None] = [None] * self.network.inputs
-        upper: list[Fraction | None] = [None] * self.network.inputs
+    def box(self, conjunction: Conjunction) -> tuple[Bounds, Bounds]:
+        """The box over the network's inputs, None for sides that neither bounds nor rows nor types imply."""
+        lower: Bounds = [None] * self.network.inputs
+        upper: Bounds = [None] * self.network.inputs
         for at, low, high in zip(self.place, conjunction.lower, conjunction.upper, strict=True):
             known = lower[at], upper[at]
             lower[at] = known[0] if low is None else low if known[0] is None else max(low, known[0])
             upper[at] = known[1] if high is None else high if known[1] is None else min(high, known[1])
+        lacking = [{at for at, end in enumerate(side) if end is None} for side in (lower, upper)]
+        if any(lacking):
+            _derive(self.rows(conjunction.rows) or (), lower, upper)
         for at, kind in self.integral.items():
             lower[at], upper[at] = _integers(lower[at], upper[at], kind)
         for at, kind in self.floating.items():  # without a bound an input is any finite number of its type
             greatest = Fraction(float(np.finfo(kind).max))
-            lower[at] = -greatest if lower[at] is None else lower[at]
-            upper[at] = greatest if upper[at] is None else upper[at]
+            low, high = lower[at], upper[at]
+            if at in lacking[0]:
+                lower[at] = -greatest if low is None else max(low, -greatest)
+            if at in lacking[1]:
+                upper[at] = greatest if high is None else min(high, greatest)
+        if None in (*lower, *upper):  # what a type says of one input may bound another
+            _derive(self.rows(conjunction.rows) or (), lower, upper)
         return lower, upper
 
     def name(self, at: int) -> str:
@@ -340,8 +346,6 @@ def _region(conjunction: Conjunction, terms: _Terms) -> Region | None:
     """The box as a region; None where it is empty."""
     query = terms.query
     lower, upper = terms.box(conjunction)
-    if None in (*lower, *upper):
-        lower, upper = _bounded_by(terms.rows(conjunction.rows) or (), list(lower), list(upper))
     unbounded = [at for at, (low, high) in enumerate(zip(lower, upper, strict=True)) if low is None or high is None]
     if unbounded:
         shown = ", ".join(map(terms.name, unbounded[:5])) + (", ..." if len(unbounded) > 5 else "")
@@ -369,8 +373,8 @@ def _region(conjunction: Conjunction, terms: _Terms) -> Region | None:
     return Region(*(np.array(side) for side in (lows, highs, firsts, lasts)))
 
 
-def _bounded_by(rows: Sequence[Row], lower: Bounds, upper: Bounds) -> tuple[Bounds, Bounds]:
-    """The box with the sides that it lacks, as far as linear rows over inputs imply them."""
+def _derive(rows: Sequence[Row], lower: Bounds, upper: Bounds) -> None:
+    """Gives the box the sides that it lacks, as far as linear rows over inputs imply them."""
     rows, found = [row for row in rows if not row.outputs], True
     while found and None in (*lower, *upper):
         found = False
@@ -381,7 +385,6 @@ def _bounded_by(rows: Sequence[Row], lower: Bounds, upper: Bounds) -> tuple[Boun
                 if side[i] is None and not any(end is None for _, end in rest):
                     total = sum((d * end for d, end in rest if end is not None), Fraction(0))
                     side[i], found = (row.bound - total) / c, True
-    return lower, upper
 
 
 def _ends(low: Fraction, high: Fraction, precision: np.dtype[Any], query: Query) -> tuple[float, float, float, float]:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivan.network.linear import (
+    COMPUTED,
     Adjoint,
     Convolution,
     Dense,
@@ -21,6 +22,7 @@ from ivan.network.linear import (
     Sum,
     add,
     compose,
+    origins,
 )
 
 LAWS = settings(max_examples=25, deadline=None, derandomize=True)
@@ -194,6 +196,19 @@ def test_composition_and_addition_agree_with_matrices(data):
     again = Selection(rng.permutation(both.rows), both.rows)
     np.testing.assert_allclose(full(compose(again, both)), full(again) @ full(both), atol=1e-12)
     np.testing.assert_allclose(full(add(both, composed)), full(both) + full(composed), atol=1e-12)
+
+
+@given(data=st.data())
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_the_origins_of_a_map_are_what_its_matrix_takes(data):
+    rng = _rng(data)
+    inner = data.draw(st.sampled_from([Dense(rng.standard_normal((4, 3))), Selection(rng.integers(-1, 3, 4), 3)]))
+    parts = [compose(Selection(rng.integers(-1, 4, 6), 4), inner), Selection(rng.integers(-1, 3, 6), 3)]
+    for linear in (*parts, add(*parts), compose(Selection(rng.integers(-1, 6, 5), 6), add(*parts))):
+        taken, weight = origins(linear), full(linear)
+        for row, entry in enumerate(taken):
+            if entry != COMPUTED:
+                np.testing.assert_array_equal(weight[row], np.arange(3) == entry)
 
 
 def test_index_maps_merge_with_each_other_and_into_matrices():

@@ -22,7 +22,7 @@ from ivan.bounds.interval import affine_interval
 from ivan.bounds.objective import Rows
 from ivan.bounds.replay import replay
 from ivan.network.affine import Affine
-from ivan.network.linear import Selection
+from ivan.network.linear import Dense, Selection
 from ivan.network.reference import Runtime
 from ivan.proof import Ragged
 from ivan.verdict import Verdict
@@ -82,6 +82,31 @@ def test_what_is_moved_keeps_its_bounds_and_nothing_else_does(seed, arithmetic):
     assert np.all((least[:, 4] < low[:, 1] + 0.1) & (most[:, 4] > high[:, 1] + 0.1))
 
 
+@FEW
+@given(seed=SEEDS, arithmetic=st.sampled_from([0.0, 2.0**-24]))
+def test_so_does_what_is_moved_beside_sums(seed, arithmetic):
+    """One map is then a sum, of which some rows only take an entry."""
+    rng = np.random.default_rng(seed)
+    low = rng.standard_normal((2, 4))
+    high = low + rng.random((2, 4))
+    summed = Affine(2, {0: Dense(rng.standard_normal((2, 4)))}, ((Dense(rng.standard_normal((2, 3))), np.ones(3)),))
+    index = np.array([2, 0, -1])
+    taken = Affine(3, {0: Selection(index, 4)}, ((None, np.array([0.0, 0.0, 0.1])),))
+    affine = Affine.concatenated([summed, taken])
+    assert affine.moved.tolist() == [False, False, True, True, True]
+    assert [affine.origin(k) for k in range(5)] == [None, None, (0, 2), (0, 0), None]
+    reach = [np.maximum(np.abs(low), np.abs(high))]
+    least, most, rounding = affine_interval(affine, [(low, high)], reach, 1, arithmetic)
+    for end, found in ((low, least), (high, most)):
+        np.testing.assert_array_equal(found[:, 2:], np.where(index >= 0, end[:, index], 0.1))
+    assert np.all(least[:, :2] < most[:, :2])
+    assert np.all(rounding[:, :2] > 0.0)
+    # what is summed up is not moved, whatever it is summed up from
+    twice = affine.plus(affine).then(Selection(np.array([0, 2, 3]), 5))
+    assert not twice.moved.any()
+    assert [twice.origin(k) for k in range(3)] == [None] * 3
+
+
 def one(operator: str, inputs: int = 2) -> bytes:
     g = Graph()
     return g.model({"x": [1, inputs]}, [g.node(operator, "x")])
@@ -115,11 +140,26 @@ def moved() -> bytes:
     return g.model({"x": [1, 2]}, [g.node("Sub", g.node("Relu", taken), np.array([[0.0, -0.0, 0.0]], np.float32))])
 
 
+def beside() -> bytes:
+    """A ReLU as an output, beside sums of what it computes."""
+    g = Graph()
+    a = g.node("Relu", g.node("MatMul", "x", np.array([[1.5, -0.1], [0.3, 7.0]], np.float32)))
+    return g.model({"x": [1, 2]}, [g.node("MatMul", a, np.array([[0.7, -1.0], [0.1, 1.0]], np.float32)), a])
+
+
+@pytest.mark.parametrize("arithmetic", [0.0, 2.0**-24])
+def test_an_output_that_is_never_negative_stays_so_beside_others(arithmetic):
+    network = replace(from_onnx(beside()), arithmetic=arithmetic)
+    never = Half([0.0, 0.0, 1.0, 0.0], 0.0, strict=True)
+    result = search(problem_of(network, Box(-np.ones(2), np.ones(2), [[never]])), checks=200)
+    assert (result.verdict, len(result.proof.tree)) == (Verdict.UNSAT, 1)
+
+
 EDGES = np.array([0.0, -0.0, 1e-45, -1e-45, 1.2e-38, 0.1, -0.1, 16.7, -88.8, 3e9, -3e30])
 
 
 @pytest.mark.parametrize(
-    "build", [moved, *(lambda kind=kind: one(kind) for kind in ("Relu", "Sigmoid", "Softmax", "Sign"))]
+    "build", [moved, beside, *(lambda kind=kind: one(kind) for kind in ("Relu", "Sigmoid", "Softmax", "Sign"))]
 )
 @FEW
 @given(seed=SEEDS)

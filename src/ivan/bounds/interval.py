@@ -65,9 +65,10 @@ def affine_interval(
 def _moved(affine: Affine, ends: Sequence[Array]) -> Array:
     """(B, size): of numbers that are `moved` one end of their source's bounds, else nothing of use.
 
-    Some number is moved, so all maps are selections, and of the summands of one that is all but one are zero.
+    Of the summands of a number that is moved all but one are zero.
     """
-    total = np.broadcast_to(affine.constant, (len(ends[0]), affine.size))
-    for source, linear in affine.terms:
-        total = total + linear.apply(ends[source])
+    total = np.broadcast_to(affine.constant, (len(ends[0]), affine.size)).copy()
+    for (source, _), entries in zip(affine.terms, affine.taken, strict=True):
+        rows = np.flatnonzero(entries >= 0)
+        total[:, rows] += ends[source][:, entries[rows]]
     return total

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.digest import Digestible
-from ivan.network.linear import Array, Diagonal, LinearMap, Selection, add, compose, origin
+from ivan.network.linear import COMPUTED, NOTHING, Array, Diagonal, Index, LinearMap, Selection, add, compose, origins
 
 _UNIT = 2.0**-53
 _UNDERFLOW = 1e-300
@@ -136,25 +136,32 @@ class Affine:
         summands = np.zeros(self.size, np.int64)
         for vector in (vector for linear, vector in self.constants if linear is None):
             summands += vector != 0.0
-        for linear in [*(m for _, m in self.terms), *(m for m, _ in self.constants if m is not None)]:
-            if isinstance(linear, Selection):
-                summands += linear.index >= 0
-            else:
-                summands += 2
+        for entries in (*self.taken, *(entries for entries in self._constants_taken if entries is not None)):
+            summands += np.where(entries == COMPUTED, 2, entries != NOTHING)
         return summands <= 1
+
+    @cached_property
+    def taken(self) -> tuple[Index, ...]:
+        """For every term (size,): the entry of its source that it takes as it is, see `origins`."""
+        return tuple(origins(linear) for _, linear in self.terms)
+
+    @cached_property
+    def _constants_taken(self) -> tuple[Index | None, ...]:
+        """The same for constants; None where one is the expression's own."""
+        return tuple(None if linear is None else origins(linear) for linear, _ in self.constants)
 
     def origin(self, number: int) -> tuple[int, int] | None:
         """The source that a number of the expression is taken from, as it is, and its place there; None elsewhere."""
         found: tuple[int, int] | None = None
-        for linear, vector in self.constants:
-            at = number if linear is None else origin(linear, number)
-            if at is not None and (at < 0 or vector[at] != 0.0):
+        for entries, (_, vector) in zip(self._constants_taken, self.constants, strict=True):
+            at = number if entries is None else int(entries[number])
+            if at == COMPUTED or (at != NOTHING and vector[at] != 0.0):
                 return None
-        for source, linear in self.terms:
-            at = origin(linear, number)
-            if at is None:
+        for entries, (source, _) in zip(self.taken, self.terms, strict=True):
+            at = int(entries[number])
+            if at == NOTHING:
                 continue
-            if at < 0 or found is not None:
+            if at == COMPUTED or found is not None:
                 return None
             found = source, at
         return found

@@ -30,7 +30,14 @@ from ivan.network.linear import Dense, LinearMap, Selection, compose
 Index = NDArray[np.int64]
 
 
-def linked(network: Network, first: Index, second: Index, signs: Index, inputs: int) -> Network:
+def linked(
+    network: Network,
+    first: Index,
+    second: Index,
+    signs: Index,
+    inputs: int,
+    types: tuple[tuple[str, int], ...] = (),
+) -> Network:
     """Both runs as one; the outputs of the first come first.
 
     Args:
@@ -40,6 +47,7 @@ def linked(network: Network, first: Index, second: Index, signs: Index, inputs: 
         signs: (n,) 1 for inputs that are known to rise from the first run to the second, -1 for those that are known to
             fall, 0 for any other.
         inputs: number of joint inputs.
+        types: of these, as in `Network`.
 
     Raises:
         ValueError: it has other activations, or is to be computed with rounding.
@@ -64,7 +72,8 @@ def linked(network: Network, first: Index, second: Index, signs: Index, inputs: 
             layers.append(Layer(moved, layer.activation, layer.name))
         moves[k] = len(layers)
     outputs = [_placed(network.output, one, [here]), _placed(network.output, two, [here, moves])]
-    return replace(network, layers=tuple(layers), input_shape=(inputs,), output=Affine.concatenated(outputs))
+    output = Affine.concatenated(outputs)
+    return replace(network, layers=tuple(layers), input_shape=(inputs,), output=output, types=types)
 
 
 def piecewise_linear(network: Network) -> bool:

@@ -42,10 +42,11 @@ class Seed:
 
     @classmethod
     def fresh(cls, problem: Problem) -> Seed:
-        """Nothing is known: every case is open in its region's root."""
+        """Nothing is known: every case is open in its region's root; a region that no case is about is closed."""
         region = np.array([case.region for case in problem.cases], np.int64)
         order = np.argsort(region, kind="stable")
-        return cls(SpecTree.roots(len(problem.regions)), Certificates.none(), region[order], order)
+        tree = SpecTree.roots(len(problem.regions)).with_open(np.unique(region))
+        return cls(tree, Certificates.none(), region[order], order)
 
     @property
     def proof(self) -> Proof:

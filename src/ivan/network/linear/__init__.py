@@ -2,7 +2,7 @@
 
 from ivan.network.linear.adjoint import Adjoint
 from ivan.network.linear.base import Array, Index, LinearMap
-from ivan.network.linear.compositions import Product, Sum, add, compose, origin
+from ivan.network.linear.compositions import COMPUTED, NOTHING, Product, Sum, add, compose, origins
 from ivan.network.linear.convolution import Convolution
 from ivan.network.linear.dense import Dense
 from ivan.network.linear.diagonal import Diagonal
@@ -11,6 +11,8 @@ from ivan.network.linear.selection import Selection
 from ivan.network.linear.sparse import Sparse
 
 __all__ = [
+    "COMPUTED",
+    "NOTHING",
     "Adjoint",
     "Array",
     "Convolution",
@@ -26,6 +28,6 @@ __all__ = [
     "compose",
     "exact_difference",
     "negative",
-    "origin",
+    "origins",
     "subtract",
 ]

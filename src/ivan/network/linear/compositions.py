@@ -187,14 +187,21 @@ def _merge(first: LinearMap, second: LinearMap) -> Selection | None:
     return Selection(np.maximum(first.index, second.index), first.columns)
 
 
-def origin(linear: LinearMap, row: int) -> int | None:
-    """The entry that a map's row takes as it is; -1 where it computes something, None where it takes nothing."""
+NOTHING, COMPUTED = -1, -2
+"""What a map's row is where it is no entry of what the map is applied to: zero by the structure alone, or a sum."""
+
+
+def origins(linear: LinearMap) -> Index:
+    """(rows,) the entry that each row of a map takes as it is; `NOTHING` or `COMPUTED` elsewhere."""
     if isinstance(linear, Selection):
-        return int(linear.index[row]) if linear.index[row] >= 0 else None
+        return linear.index
     if isinstance(linear, Product):
-        between = origin(linear.outer, row)
-        return between if between is None or between < 0 else origin(linear.inner, between)
+        outer = origins(linear.outer)
+        return outer if np.all(outer < 0) else np.where(outer < 0, outer, origins(linear.inner)[outer])
+    found: Index = np.full(linear.rows, NOTHING if linear.zero else COMPUTED)
     if isinstance(linear, Sum):
-        found = [at for at in (origin(part, row) for part in linear.parts) if at is not None]
-        return None if not found else found[0] if len(found) == 1 else -1
-    return -1
+        found = origins(linear.parts[0])
+        for part in linear.parts[1:]:
+            other = origins(part)
+            found = np.where(found == NOTHING, other, np.where(other == NOTHING, found, COMPUTED))
+    return found
