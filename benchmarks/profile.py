@@ -82,7 +82,7 @@ def watched() -> Stopwatch:
     watch = Stopwatch()
     places: tuple[tuple[str, Any, str], ...] = (
         ("other", verification, "verify"),
-        ("read", question, "read_query"),
+        ("read", question, "asked"),
         ("read", question, "deploy"),
         ("store", Memory, "open"),
         ("store", Memory, "save"),
