@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.arrangement import REAL, arithmetic, arranged, arranged_as_differences, arranged_as_runs, check_types
-from ivan.errors import InputError, MismatchError
+from ivan.errors import InputError, MismatchError, ModelError
+from ivan.network.affine import UNDONE
 from ivan.network.combine import Part
 from ivan.network.element_types import coarser
 from ivan.network.model import Model, Port
@@ -71,7 +72,20 @@ class Deployment:
             self.problem: Problem = build_problem(query, *arranged(query, self._parts))
         else:
             self.problem = build_problem(query, models[0].network)
+        self._check_scales()
         self._check_limits()
+
+    def _check_scales(self) -> None:
+        """Raises where numbers inside a model are scaled down and up again by more than float64 can follow."""
+        network = self.problem.network
+        maps = [(f"node {layer.name!r}", layer.affine) for layer in network.layers]
+        for place, affine in (*maps, ("an output", network.output)):
+            if not affine.tame:
+                raise ModelError(
+                    f"{network.name}: on the way to {place}, numbers are scaled by more than {UNDONE:.0e} and then "
+                    "once more: what float64 loses in between would be lost in the bounds",
+                    hint="multiply such factors out in the model",
+                )
 
     def _check_limits(self) -> None:
         """Raises where a model may do on the query's boxes what its network does not."""

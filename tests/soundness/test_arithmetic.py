@@ -16,12 +16,16 @@ from ivan.bounds.backward import bound_units
 from ivan.bounds.domains import Domains
 from ivan.bounds.enclosure import enclose, from_known
 from ivan.bounds.forward import Forward
+from ivan.bounds.rounding import rounding_of
+from ivan.deployment import deploy
+from ivan.errors import ModelError
 from ivan.network.activations import Identity, Product
 from ivan.network.affine import Affine
 from ivan.network.layers import Layer, Network
 from ivan.network.linear import Dense, Diagonal, Selection
 from ivan.network.linear import Product as Composed
 from ivan.network.reference import Runtime
+from ivan.vnnlib import parse_query
 
 SINGLE = 2.0**-24
 SEEDS = st.integers(0, 2**32 - 1)
@@ -175,7 +179,7 @@ def test_what_is_too_large_for_the_type_is_anything(name, forward):
     assert not bound[1][0] < deployed
 
 
-@pytest.mark.parametrize("factors", [(1e-30, 1e-15, 1e30, 1e15), (1e-38, 1e-5, 1e38, 1e5)])
+@pytest.mark.parametrize("factors", [(1e-38, 1e-5, 1e5, 1e9), (1e-20, 1e-22, 1e14)])
 def test_what_is_lost_below_the_smallest_number_grows_with_the_factors_behind(factors):
     g = Graph(17)
     data = g.model({"x": [1, 4]}, [scaled(g, *factors)])
@@ -185,7 +189,37 @@ def test_what_is_lost_below_the_smallest_number_grows_with_the_factors_behind(fa
     deployed = Runtime(data).run(x[0])
     assert np.all(low[0] <= deployed)
     assert np.all(deployed <= high[0])
-    assert not np.allclose(deployed, network(x)[0], rtol=1e-6)
+    assert not np.allclose(deployed, network(x)[0], rtol=1e-6, atol=0.0)
+    assert np.all(high[0] - low[0] < 1e-20)
+
+
+def test_a_sum_in_front_of_a_factor_may_be_too_large():
+    """However it is composed: of two sources, of a source and a constant, of one source twice."""
+    summands = [
+        Affine(1, {0: Selection(np.array([0]), 2), 1: Selection.identity_of(1)}),
+        Affine(1, {0: Selection(np.array([0]), 2)}).plus_constant(np.array([2e38])),
+        Affine(1, {0: Selection(np.array([0]), 2)}).plus(Affine(1, {0: Dense(np.array([[1.0, 0.0]]))})),
+    ]
+    for affine in summands:
+        for last in (affine.scaled(0.25), affine.scaled(0.5).scaled(0.5)):
+            reach = [np.full((1, 2), 2e38), np.full((1, 1), 2e38)]
+            assert np.isinf(rounding_of(last, reach, 2, SINGLE)).all()
+            near = [np.full((1, 2), 1e37), np.full((1, 1), 1e37)]
+            assert np.isfinite(rounding_of(last, near, 2, SINGLE)).all()
+
+
+@pytest.mark.parametrize("factors", [(2.0**-120,) * 10 + (2.0**120,) * 10, (2.0**120,) * 10 + (2.0**-120,) * 10])
+@pytest.mark.parametrize("element", ["real", "float32"])
+def test_factors_that_float64_cannot_follow_are_refused(factors, element, tmp_path):
+    """The input itself, by the real numbers; nothing is left of it in between."""
+    g = Graph(17)
+    model = tmp_path / "model.onnx"
+    model.write_bytes(g.model({"x": [1, 1]}, [scaled(g, *factors)]))
+    tensors = f"(declare-input X {element} [1,1])(declare-output Y {element} [1,1])"
+    asked = "(assert (and (>= X[0,0] 1.0) (<= X[0,0] 2.0) (>= Y[0,0] 0.5)))"
+    query = parse_query(f"(vnnlib-version <2.0>)(declare-network f {tensors}){asked}")
+    with pytest.raises(ModelError, match="scaled by more than"):
+        deploy(query, model)
 
 
 @given(seed=SEEDS)

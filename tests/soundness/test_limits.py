@@ -12,7 +12,7 @@ from ivan.bounds.domains import Domains
 from ivan.bounds.enclosure import enclose
 from ivan.bounds.limits import left
 from ivan.deployment import deploy
-from ivan.errors import PropertyError
+from ivan.errors import ModelError, PropertyError
 from ivan.network.onnx_reader import read_model
 from ivan.network.reference import Runtime
 from ivan.verdict import Verdict
@@ -193,3 +193,18 @@ def test_a_float64_that_becomes_a_float32_is_rounded(tmp_path, through):
     low, high = enclose(network, Domains.boxes(at, at, len(network.layers))).outputs
     assert deployed != 0.1
     assert low[0, 0] <= deployed <= high[0, 0]
+
+
+@pytest.mark.parametrize("far", [2**53 + 1, -(2**53) - 1, 2**63 - 1])
+def test_integer_constants_that_float64_lacks_are_refused(tmp_path, far):
+    g = Graph(14)
+    output = g.node("Concat", "x", np.array([[far]], np.int64), axis=1)
+    with pytest.raises(ModelError, match="an integer is beyond 2"):
+        read_model(saved(g, output, tmp_path, INT64))
+
+
+def test_a_limit_beyond_float32_is_one_of_a_float64(tmp_path):
+    g = Graph(14)
+    model = tmp_path / "model.onnx"
+    model.write_bytes(g.model({"x": [1, 1]}, [g.node("Clip", "x", np.float64(-1), np.float64(1e39))], 11, 11))
+    assert read_model(model).network(np.array([[1e40]]))[0, 0] == pytest.approx(1e39)

@@ -22,6 +22,10 @@ from ivan.network.linear import COMPUTED, NOTHING, Array, Diagonal, Index, Linea
 _UNIT = 2.0**-53
 _UNDERFLOW = 1e-300
 
+UNDONE = 1e15
+"""Factor by which composed maps may undo one another. What float64 loses below 1e-323 is then below 1e-300 behind them,
+and times any number that bounds are computed of, below what rigorous bounds give way by (bounds/rigorous.py)."""
+
 
 def _frozen(vector: Array) -> Array:
     """A read-only copy."""
@@ -86,7 +90,11 @@ class Affine:
 
     @cached_property
     def constant_error(self) -> Array:
-        """How far `constant` can be from the exact number: (size,), never negative."""
+        """How far `constant` can be from the exact number: (size,), never negative.
+
+        Infinite where maps are composed that undo one another by more than `UNDONE`: what underflows between them is
+        lost, and no bound on the whole would be one.
+        """
         magnitude, terms = np.zeros(self.size), len(self.constants)
         for linear, vector in self.constants:
             if linear is None:
@@ -94,6 +102,8 @@ class Affine:
             else:
                 magnitude = magnitude + linear.absolute().apply(np.abs(vector)[None, :])[0]
                 terms = max(terms, linear.terms + len(self.constants))
+        if not self.tame:
+            return _frozen(np.full(self.size, np.inf))
         exact = not self.constants or (len(self.constants) == 1 and self.constants[0][0] is None)
         # The last summand covers products too small for the relative error to hold.
         error: Array = np.zeros(self.size) if exact else 1.02 * (terms + 4) * _UNIT * magnitude + _UNDERFLOW
@@ -112,8 +122,12 @@ class Affine:
 
     @cached_property
     def gains(self) -> tuple[tuple[int, float], ...]:
-        """For each source, how many times its largest number there may be between its composed maps; 0 without any."""
-        return tuple((source, linear.gain) for source, linear in self.terms)
+        """For each source, how many times its largest number there may be before the last of its maps.
+
+        At least once, where there are several: the file may have added them up before it.
+        """
+        least = 1.0 if len(self._maps) > 1 else 0.0
+        return tuple((k, 0.0 if isinstance(m, Selection) else max(m.gain, least)) for k, m in self.terms)
 
     @cached_property
     def constant_gain(self) -> float:
@@ -125,10 +139,20 @@ class Affine:
     def losses(self) -> Array:
         """(size,): in how many steps a number too small for the type may be lost, each as the maps behind weigh it."""
         total = np.full(self.size, float(len(self.terms) + len(self.constants)))
-        for linear in [*(m for _, m in self.terms), *(m for m, _ in self.constants if m is not None)]:
+        for linear in self._maps:
             total = total + linear.losses
-        total.setflags(write=False)
-        return total
+            if not isinstance(linear, Selection):  # and in a sum before it
+                total = total + linear.absolute().apply(np.ones((1, linear.columns)))[0]
+        return _frozen(total)
+
+    @property
+    def _maps(self) -> list[LinearMap]:
+        return [*(m for _, m in self.terms), *(m for m, _ in self.constants if m is not None)]
+
+    @cached_property
+    def tame(self) -> bool:
+        """Do composed maps undo one another by no more than `UNDONE`?"""
+        return all(m.gain <= UNDONE and np.all(m.losses <= UNDONE) for m in self._maps)
 
     @cached_property
     def moved(self) -> NDArray[np.bool_]:

@@ -51,14 +51,16 @@ class Product(LinearMap):
 
     @cached_property
     def gain(self) -> float:
-        between = self.inner.absolute().apply(np.ones((1, self.columns)))
-        most = float(between.max(initial=0.0))
-        return max(self.inner.gain, most, self.outer.gain * most)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is infinite, or no number, is too large
+            between = self.inner.absolute().apply(np.ones((1, self.columns)))
+        most = float(np.nan_to_num(between, nan=np.inf, posinf=np.inf).max(initial=0.0))
+        return max(self.inner.gain, most, self.outer.gain * most if self.outer.gain else 0.0)
 
     @cached_property
     def losses(self) -> Array:
         inner = np.broadcast_to(self.inner.losses, (1, self.inner.rows))
-        return np.asarray(self.outer.absolute().apply(inner)[0] + self.outer.losses)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(self.outer.absolute().apply(inner)[0] + self.outer.losses)
 
     def describe(self) -> Digestible:
         return ["product", self.outer.describe(), self.inner.describe()]
@@ -98,11 +100,14 @@ class Sum(LinearMap):
 
     @cached_property
     def gain(self) -> float:
-        return sum((part.gain for part in self.parts), 0.0)
+        return sum((max(part.gain, 1.0) for part in self.parts), 0.0)
 
     @cached_property
-    def losses(self) -> Array | float:
-        return sum((part.losses for part in self.parts), float(len(self.parts)))
+    def losses(self) -> Array:
+        ones, total = np.ones((1, self.columns)), np.full(self.rows, float(len(self.parts)))
+        for part in self.parts:  # and what a sum before it loses
+            total = total + part.losses + part.absolute().apply(ones)[0]
+        return total
 
     def describe(self) -> Digestible:
         return ["sum", [p.describe() for p in self.parts]]
@@ -197,7 +202,7 @@ def origins(linear: LinearMap) -> Index:
         return linear.index
     if isinstance(linear, Product):
         outer = origins(linear.outer)
-        return outer if np.all(outer < 0) else np.where(outer < 0, outer, origins(linear.inner)[outer])
+        return outer if np.all(outer < 0) else np.where(outer < 0, outer, origins(linear.inner)[np.maximum(outer, 0)])
     found: Index = np.full(linear.rows, NOTHING if linear.zero else COMPUTED)
     if isinstance(linear, Sum):
         found = origins(linear.parts[0])

@@ -94,7 +94,7 @@ def clip(
     if isinstance(min_input, Expression) or isinstance(max_input, Expression):
         above = x if min_input is None else max_(node, x, min_input)
         return above if max_input is None else min_(node, above, max_input)
-    low, high = _limit(node, min, min_input, -np.inf), _limit(node, max, max_input, np.inf)
+    low, high = _limit(node, x, min, min_input, -np.inf), _limit(node, x, max, max_input, np.inf)
     if not isinstance(x, Expression):
         return fold(lambda t: np.minimum(np.maximum(t, low), high).astype(t.dtype), x)
     if low >= high:  # the standard lets the upper limit win
@@ -111,11 +111,11 @@ def _clip_masked(node: Node, x: Expression, low: Value | float | None, high: Val
     """Clip of what is -infinity somewhere, with a lower limit: a runtime that is given none has the type's own."""
     if isinstance(low, Expression) or isinstance(high, Expression):
         raise InfiniteError("an operand is -infinity somewhere, and a limit depends on the input")
-    least = _limit(node, None, np.asarray(low), -np.inf) if low is not None else -np.inf
+    least = _limit(node, x, None, np.asarray(low), -np.inf) if low is not None else -np.inf
     if np.isinf(least):
         raise InfiniteError("an operand is -infinity somewhere, and there is no lower limit")
     limits = [None if limit is None else np.asarray(limit) for limit in (low, high)]
-    most = np.inf if limits[1] is None else _limit(node, None, limits[1], np.inf)
+    most = np.inf if limits[1] is None else _limit(node, x, None, limits[1], np.inf)
     return of_present(x, lambda part: lift(clip(node, part, *limits)), builtins.min(least, most))
 
 
@@ -123,9 +123,10 @@ def _above(x: Expression, limit: float) -> Expression:
     return x.minus(np.asarray(limit)) if limit else x
 
 
-def _limit(node: Node, attribute: float | None, value: Value | None, absent: float) -> float:
+def _limit(node: Node, x: Value, attribute: float | None, value: Value | None, absent: float) -> float:
     limit = attribute if value is None else float(node.constant(value, "limit").ravel()[0])
-    if limit is None or abs(limit) >= np.finfo(np.float32).max:  # what old exporters write for "none"
+    largest = np.finfo(x.dtype if x.dtype.kind == "f" else np.float32).max
+    if limit is None or abs(limit) >= largest:  # what old exporters write for "none"
         return absent
     if np.isnan(limit):
         raise ValueError("a limit is not a number")

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivan.network.affine import Affine
+from ivan.network.element_types import MOST_EXACT
 from ivan.network.linear import Diagonal, LinearMap, Selection
 
 Tensor = NDArray[Any]
@@ -123,6 +124,10 @@ def lift(value: Value) -> Expression:
 def _finite(constant: Tensor) -> tuple[NDArray[np.float64], NDArray[np.bool_] | None]:
     """A constant's numbers, flat, and where they are -infinity, if anywhere."""
     vector = constant.astype(np.float64).ravel()
+    if constant.dtype.kind in "iu":
+        far = np.abs(vector) >= MOST_EXACT
+        if any(int(v) != int(w) for v, w in zip(constant.ravel()[far], vector[far], strict=True)):
+            raise ValueError("an integer is beyond 2^53, and not one of those that float64 has")
     if np.all(np.isfinite(vector)):
         return vector, None
     missing = np.isneginf(vector)
