@@ -32,7 +32,7 @@ BASE, WITNESSED, UPDATED = 1, 2, 3
 
 with closing(sqlite3.connect(":memory:")) as _probe:
     _OPTIONS = {option for (option,) in _probe.execute("PRAGMA compile_options")}
-needs_dbstat = pytest.mark.skipif("ENABLE_DBSTAT_VTAB" not in _OPTIONS, reason="nothing tells what a page belongs to")
+needs_dbstat = pytest.mark.skipif("ENABLE_DBSTAT_VTAB" not in _OPTIONS, reason="this SQLite was built without dbstat")
 
 
 @pytest.fixture(scope="module")

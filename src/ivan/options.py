@@ -5,6 +5,7 @@ The command line and the options digest of a stored run derive from this table.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any
@@ -90,9 +91,10 @@ def within(name: str, value: object, low: float | None, high: float | None, *, w
     Raises:
         InputError: says so.
     """
-    number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
-    fits = number and (low is None or low <= value) and (high is None or value <= high)  # type: ignore[operator]
-    if not fits or value != value:
-        kind = "a whole number" if whole else "a number"
+    kind = Integral if whole else Real
+    number = math.nan if isinstance(value, bool) or not isinstance(value, kind) else float(value)
+    # this way round, a NaN does not fit
+    if not ((-math.inf if low is None else low) <= number <= (math.inf if high is None else high)):
+        wanted = "a whole number" if whole else "a number"
         limits = [f"at least {low:,}" if low is not None else "", f"at most {high:,}" if high is not None else ""]
-        raise InputError(f"{name}: {value!r}", hint=f"give {kind}, {' and '.join(filter(None, limits))}")
+        raise InputError(f"{name}: {value!r}", hint=f"give {wanted}, {' and '.join(filter(None, limits))}")

@@ -211,6 +211,12 @@ def test_the_origins_of_a_map_are_what_its_matrix_takes(data):
                 np.testing.assert_array_equal(weight[row], np.arange(3) == entry)
 
 
+def test_a_map_may_take_entries_of_a_single_number_and_compute_others():
+    inner = Selection(np.array([2]), 3)
+    mixed = add(Selection(np.array([0, -1]), 1), compose(Selection(np.array([-1, 0]), 1), Dense(np.array([[2.0]]))))
+    assert origins(Product(mixed, inner)).tolist() == [2, COMPUTED]
+
+
 def test_index_maps_merge_with_each_other_and_into_matrices():
     turn = Selection(np.array([2, 0, 1]), 3)
     assert isinstance(compose(turn, turn), Selection)

@@ -79,7 +79,16 @@ def masked(by: float) -> bytes:
     return g.model({"x": [1, 9]}, [g.node("Reshape", g.node("MatMul", weights, values), np.array([1, 6]))])
 
 
+def tiny() -> bytes:
+    """Numbers so small that beside a limit they are nothing in float64."""
+    g = Graph()
+    return g.model(
+        {"x": [1, 2]}, [g.node("Clip", g.node("Mul", "x", np.float32(3e-15)), np.float32(-1), np.float32(1))]
+    )
+
+
 EDGES = {
+    "clip of next to nothing": tiny(),
     "root of a square": rooted(),
     "exp of a logarithm": logarithm(),
     "mask of -1e4": masked(-1e4),

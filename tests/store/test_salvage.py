@@ -49,7 +49,7 @@ def pages(path: Path) -> Iterator[tuple[int, str]]:
         try:
             found = connection.execute("SELECT pageno, name, pagetype FROM dbstat").fetchall()
         except sqlite3.OperationalError:  # SQLite was built without that table
-            pytest.skip("nothing tells what a page belongs to")
+            pytest.skip("this SQLite was built without dbstat")
     alike: dict[tuple[str, str], list[int]] = {}
     for page, name, kind in found:
         if name != "sqlite_schema" and "ivan_revision" not in name:

@@ -35,7 +35,7 @@ from ivan.network.onnx_ops import OPERATORS, Expression, Node, UsageError, Value
 from ivan.network.onnx_ops.call import called
 from ivan.network.onnx_ops.infinities import is_infinite, is_masked, takes_infinite, takes_masked
 from ivan.network.onnx_ops.integers import check_integers, overflow
-from ivan.network.onnx_ops.values import LARGEST, InfiniteError
+from ivan.network.onnx_ops.values import LARGEST, InfiniteError, PrecisionError
 
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto, ValueInfoProto
@@ -183,6 +183,8 @@ class GraphReader:
             return
         except InfiniteError as error:
             raise self._error(f"{place}: {error}, whatever the input", _MASKED) from error
+        except PrecisionError as error:
+            raise self._error(f"{place}: {error}", "keep such numbers apart from what depends on the input") from error
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             # numpy's complaint about shapes, indices or types is about the file
             raise self._error(f"{place}: {error}") from error

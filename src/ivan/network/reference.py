@@ -271,9 +271,10 @@ def _reach(network: Network, x: Array, unit: float, rng: np.random.Generator) ->
     apart = {0: np.zeros((_SAMPLES * len(x), network.inputs))}  # of every layer, how far disturbed values are off
 
     def noise(affine: Affine) -> Array:
-        magnitude = _magnitude(affine, exact)
-        # integers add up without rounding, and a step would magnify it
-        whole = (magnitude == np.rint(magnitude)) & (magnitude * unit < 1.0)
+        parts = _parts(affine, exact)
+        magnitude = sum(parts, np.zeros((len(x), affine.size)))
+        # integers add up without rounding, and a step would magnify it; a sum may be one though its summands are not
+        whole = np.all([part == np.rint(part) for part in parts], axis=0) & (magnitude * unit < 1.0)
         size = unit * math.sqrt(_summands(affine) + 4) * np.tile(np.where(whole, 0.0, magnitude), (_SAMPLES, 1))
         moved: Array = size * rng.choice([-1.0, 1.0], size.shape)
         for source, linear in affine.terms:
@@ -317,13 +318,16 @@ def _summands(affine: Affine) -> int:
     return parts + max((linear.terms for _, linear in affine.terms), default=0)
 
 
-def _magnitude(affine: Affine, values: Mapping[int, Array]) -> Array:
-    """|L| |h| + |b|: (B, size). What is infinite counts as nothing: a sum with it is infinite, however it rounds."""
-    total = np.zeros((len(values[0]), affine.size))
+def _parts(affine: Affine, values: Mapping[int, Array]) -> list[Array]:
+    """|L| |h| of every source and |b|, (B, size) each.
+
+    What is infinite counts as nothing: a sum with it is infinite, however it rounds.
+    """
+    parts = []
     for source, linear in affine.terms:
         size = np.abs(values[source])
-        total = total + linear.absolute().apply(np.where(np.isinf(size), 0.0, size))
+        parts.append(linear.absolute().apply(np.where(np.isinf(size), 0.0, size)))
     for constant, vector in affine.constants:
-        size = np.abs(vector)[None, :]
-        total = total + (size if constant is None else constant.absolute().apply(size))
-    return total
+        size = np.broadcast_to(np.abs(vector), (len(values[0]), len(vector)))
+        parts.append(size if constant is None else constant.absolute().apply(size))
+    return parts

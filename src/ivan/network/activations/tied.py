@@ -20,11 +20,11 @@ Mask = NDArray[np.bool_]
 
 def intervals(lower: Array, upper: Array) -> tuple[Interval, Interval, Interval]:
     """Of z, d and z', each cut down by what the other two say."""
-    (l, dl, l2), (u, du, u2) = np.split(lower, 3, axis=-1), np.split(upper, 3, axis=-1)  # noqa: E741 - as everywhere
+    (l1, dl, l2), (u1, du, u2) = np.split(lower, 3, axis=-1), np.split(upper, 3, axis=-1)
     with np.errstate(over="ignore", invalid="ignore"):
-        first = _cut((l, u), _down(l2 - du), _up(u2 - dl))
-        moved = _cut((dl, du), _down(l2 - u), _up(u2 - l))
-        second = _cut((l2, u2), _down(l + dl), _up(u + du))
+        first = _cut((l1, u1), _down(l2 - du), _up(u2 - dl))
+        moved = _cut((dl, du), _down(l2 - u1), _up(u2 - l1))
+        second = _cut((l2, u2), _down(l1 + dl), _up(u1 + du))
     return first, moved, second
 
 

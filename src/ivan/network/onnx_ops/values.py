@@ -33,6 +33,10 @@ class InfiniteError(ValueError):
     """Entries that are -infinity whatever the input, where an operator can only make something of numbers."""
 
 
+class PrecisionError(ValueError):
+    """A constant among what depends on the input that is an integer and no float64."""
+
+
 @dataclass(frozen=True, eq=False)
 class Expression:
     """An affine expression that stands for a tensor.
@@ -127,7 +131,7 @@ def _finite(constant: Tensor) -> tuple[NDArray[np.float64], NDArray[np.bool_] | 
     if constant.dtype.kind in "iu":
         far = np.abs(vector) >= MOST_EXACT
         if any(int(v) != int(w) for v, w in zip(constant.ravel()[far], vector[far], strict=True)):
-            raise ValueError("an integer is beyond 2^53, and not one of those that float64 has")
+            raise PrecisionError("an integer is beyond 2^53, and none of those that float64 has")
     if np.all(np.isfinite(vector)):
         return vector, None
     missing = np.isneginf(vector)
