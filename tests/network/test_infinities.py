@@ -19,7 +19,11 @@ def refused(data: bytes, folder: Path) -> tuple[str, str]:
     path.write_bytes(data)
     with pytest.raises(ModelError) as caught:
         read_model(path)
-    return caught.value.message, caught.value.hint or ""
+    error = caught.value
+    assert type(error) is ModelError
+    assert error.hint
+    assert "\n" not in error.message
+    return error.message, error.hint
 
 
 def test_an_infinite_constant_that_is_computed_is_refused_by_the_tensors_name(tmp_path):
