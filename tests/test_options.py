@@ -59,3 +59,9 @@ def test_a_number_outside_of_its_range_is_refused_by_name(name, value):
 
 def test_numbers_of_numpy_and_no_timeout_are_fine():
     assert Options(timeout=None, threads=np.int64(2), theta=np.float32(0.5)).threads == 2
+
+
+def test_a_whole_number_is_compared_as_it_is_however_long():
+    assert Options(seed=10**400).seed == 10**400
+    with pytest.raises(InputError, match="threads"):
+        Options(threads=10**400)

@@ -5,7 +5,6 @@ The command line and the options digest of a stored run derive from this table.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any
@@ -85,16 +84,15 @@ def check(name: str, value: object) -> None:
     within(name, value, low, high, whole=isinstance(default, int))
 
 
-def within(name: str, value: object, low: float | None, high: float | None, *, whole: bool) -> None:
+def within(name: str, value: Any, low: float | None, high: float | None, *, whole: bool) -> None:
     """Raises where an argument is no number from `low` to `high`.
 
     Raises:
         InputError: says so.
     """
-    kind = Integral if whole else Real
-    number = math.nan if isinstance(value, bool) or not isinstance(value, kind) else float(value)
-    # this way round, a NaN does not fit
-    if not ((-math.inf if low is None else low) <= number <= (math.inf if high is None else high)):
+    number = not isinstance(value, bool) and isinstance(value, Integral if whole else Real)
+    # compared as it is, since not every integer is a float; NaN is not within anything
+    if not (number and value == value and (low is None or low <= value) and (high is None or value <= high)):
         wanted = "a whole number" if whole else "a number"
         limits = [f"at least {low:,}" if low is not None else "", f"at most {high:,}" if high is not None else ""]
         raise InputError(f"{name}: {value!r}", hint=f"give {wanted}, {' and '.join(filter(None, limits))}")

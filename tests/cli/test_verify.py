@@ -46,6 +46,7 @@ def assignment(text: str) -> tuple[np.ndarray, np.ndarray]:
         ("model.onnx holds.vnnlib --timeout inf", "unsat"),
         ("model.onnx holds.vnnlib --no-store", "unsat"),
         ("model.onnx holds.vnnlib --quiet --no-progress", "unsat"),
+        pytest.param(f"model.onnx holds.vnnlib --seed {'9' * 400}", "unsat", id="a seed that no float holds"),
         ("model.onnx holds.vnnlib --threads 1", "unsat"),
         ("model.onnx holds.vnnlib --threads 3", "unsat"),
     ],

@@ -38,8 +38,8 @@ def knob_option(name: str, kind: type, **more: Any) -> Callable[[Callable[..., A
 
 
 def no_nan(_: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
-    """Ranges let NaN pass."""
-    if value is not None and math.isnan(value):
+    """Ranges let NaN pass, which is the one number that differs from itself; math.isnan takes no long integers."""
+    if value != value:
         raise click.BadParameter("nan is not a number", param=parameter)
     return value
 
