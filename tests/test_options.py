@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields, replace
 
 import numpy as np
@@ -65,3 +66,10 @@ def test_a_whole_number_is_compared_as_it_is_however_long():
     assert Options(seed=10**400).seed == 10**400
     with pytest.raises(InputError, match="threads"):
         Options(threads=10**400)
+
+
+@pytest.mark.parametrize("knob", ["timeout", "theta", "compact"])
+def test_a_number_that_no_float_holds_is_refused_where_it_is_given(knob):
+    assert getattr(Options(**{knob: math.inf}), knob) == math.inf
+    with pytest.raises(InputError, match=knob):
+        Options(**{knob: 10**400})

@@ -91,8 +91,18 @@ def within(name: str, value: Any, low: float | None, high: float | None, *, whol
         InputError: says so.
     """
     number = not isinstance(value, bool) and isinstance(value, Integral if whole else Real)
+    number = number and (whole or _is_float(value))
     # compared as it is, since not every integer is a float; NaN is not within anything
     if not (number and value == value and (low is None or low <= value) and (high is None or value <= high)):
         wanted = "a whole number" if whole else "a number"
         limits = [f"at least {low:,}" if low is not None else "", f"at most {high:,}" if high is not None else ""]
         raise InputError(f"{name}: {value!r}", hint=f"give {wanted}, {' and '.join(filter(None, limits))}")
+
+
+def _is_float(value: Any) -> bool:
+    """Whether it becomes a float, infinite or not: an integer or fraction beyond the range of floats does not."""
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
