@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "src" / "ivan"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "verdict", "digest", "deadline", "process", "report"),
+    ("errors", "verdict", "digest", "deadline", "process", "report", "streams"),
     ("partner",),
     ("network", "vnnlib", "proof", "options", "vnncomp"),
     ("spec", "arrangement"),

@@ -6,13 +6,13 @@ Nothing heavy is imported before the process is set up (process.py).
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import signal
 import sys
 import time
 from typing import NoReturn
 
+from ivan import streams
 from ivan.process import prepare
 
 STARTED = time.monotonic() - time.process_time()
@@ -21,8 +21,7 @@ STARTED = time.monotonic() - time.process_time()
 
 def main() -> NoReturn:
     """Runs the command line and ends the process with its exit code."""
-    _open_closed_streams()
-    _print_whatever_comes()
+    streams.set_up()
     prepare()
     try:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # both interrupts are one
@@ -34,26 +33,12 @@ def main() -> NoReturn:
     _end(code)
 
 
-def _open_closed_streams() -> None:
-    """Where a shell closed stdout or stderr (`>&-`), Python has None and the next file would take its number."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
-
-
-def _print_whatever_comes() -> None:
-    """A name that the stream's encoding cannot say is escaped, not an error."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
 def _end(code: int) -> NoReturn:
     """Ends at once: taking the interpreter and its libraries down in order takes longer than many a query."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):  # nobody reads it any more
+        with contextlib.suppress(OSError):  # a full disk, which print_answer told of
             stream.flush()
     os._exit(code)
 

@@ -191,6 +191,32 @@ def test_a_reader_that_has_gone_is_no_error(arguments: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("verbose", [[], ["--verbose"]])
+@pytest.mark.parametrize(("query", "code"), [("holds.vnnlib", 0), ("fails.vnnlib", 1)])
+@pytest.mark.parametrize("unheard", ["stdout", "stderr"])
+@pytest.mark.usefixtures("here")
+def test_a_gate_ends_with_the_same_code_although_nobody_listens(
+    unheard: str, query: str, code: int, verbose: list[str]
+) -> None:
+    Path("suite.toml").write_text(f'model = "model.onnx"\n[[property]]\nquery = "{query}"\n')
+    reader, writer = os.pipe()
+    os.close(reader)
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | {unheard: writer}
+    done = subprocess.run([*IVAN, "gate", "suite.toml", *verbose], **streams, timeout=60, check=False)
+    os.close(writer)
+    assert done.returncode == code
+
+
+@pytest.mark.usefixtures("here")
+def test_a_verdict_does_not_depend_on_who_reads_the_progress() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [*IVAN, "verify", "model.onnx", "holds.vnnlib", "--verbose"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=writer, text=True, timeout=60, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stdout) == (0, "unsat\n")
+
+
 def test_what_was_proved_is_saved_although_nobody_reads_the_answer(here: Path, no_real_store: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
@@ -202,7 +228,8 @@ def test_what_was_proved_is_saved_although_nobody_reads_the_answer(here: Path, n
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 @pytest.mark.parametrize(
-    ("redirection", "code"), [(">&-", 0), ("2>&-", 0), (">/dev/full", 2), ("2>/dev/full", 0), ("<&- >&- 2>&-", 0)]
+    ("redirection", "code"),
+    [(">&-", 0), ("2>&-", 0), (">/dev/full", 2), ("2>/dev/full", 0), ("--verbose 2>/dev/full", 0), ("<&- >&- 2>&-", 0)],
 )
 @pytest.mark.usefixtures("here")
 def test_closed_and_full_streams_end_in_order(redirection: str, code: int) -> None:

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import time
 import traceback
@@ -133,10 +132,10 @@ def run(arguments: Sequence[str], *, started: float | None = None) -> int:
     except MemoryError:
         _complain(InputError, "out of memory", "the model or its relaxation is too large for this machine")
         return 2
-    except SystemExit:  # click's end when whoever read stdout has gone
-        return 0
-    except Exception as error:  # the last line of defence: one line, never a verdict
-        message = f"internal error: {type(error).__name__}: {error}"
+    except (Exception, SystemExit) as error:  # the last line of defence: one line, never a verdict
+        # click exits where a pipe broke, and streams.py leaves it none to exit for
+        what = "a pipe broke" if isinstance(error, SystemExit) else f"{type(error).__name__}: {error}"
+        message = f"internal error: {what}"
         _complain(InternalError, message, "please report it, with the output of --verbose")
         if _verbose(arguments):
             traceback.print_exc()
@@ -161,6 +160,5 @@ def _complain(kind: type[IvanError], message: str, hint: str | None, excerpt: st
         excerpt,
         f"{styled('hint:', fg='cyan')} {more}",
     ]
-    with contextlib.suppress(OSError):  # the exit code still tells
-        for line in filter(None, lines):
-            click.echo(line, err=True)
+    for line in filter(None, lines):
+        click.echo(line, err=True)

@@ -15,7 +15,7 @@ _PLAIN = {"encoding": "utf-8", "newline": "\n"}  # the same bytes on every syste
 
 
 def print_answer(text: str) -> None:
-    """To stdout, at once. When nobody reads it any more the rest goes nowhere, and what is left to do is done.
+    """To stdout, at once.
 
     Raises:
         InputError: stdout cannot take it: the disk is full, ...
@@ -23,8 +23,6 @@ def print_answer(text: str) -> None:
     try:
         click.echo(text)
         sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         raise InputError(f"stdout: cannot be written: {error.strerror}", hint="send it somewhere else") from error
 
