@@ -210,7 +210,7 @@ def test_verbose_adds_the_traceback_of_an_error(ivan: Shell) -> None:
     [
         (InternalError("a law was broken", hint="tell us"), "a law was broken"),
         (ZeroDivisionError("what"), "what"),
-        (BrokenPipeError(errno.EPIPE, "none of the standard streams"), "a pipe broke"),
+        (BrokenPipeError(errno.EPIPE, "not of the standard streams"), "not of the standard streams"),
     ],
 )
 @pytest.mark.usefixtures("here")

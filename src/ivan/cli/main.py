@@ -14,6 +14,7 @@ import importlib
 import time
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -41,6 +42,7 @@ _ALIASES = {"capabilities": "supports"}
 """Other names of commands."""
 
 INTERRUPTED = 130
+_REPORT = "please report it, with the output of --verbose"
 
 
 class _LazyGroup(click.Group):
@@ -56,6 +58,13 @@ class _LazyGroup(click.Group):
         module, attribute, _ = _COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            # click would exit in silence, as if a reader had gone; streams.py has seen to those
+            raise InternalError(f"internal error: {type(error).__name__}: {error}", hint=_REPORT) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -132,11 +141,11 @@ def run(arguments: Sequence[str], *, started: float | None = None) -> int:
     except MemoryError:
         _complain(InputError, "out of memory", "the model or its relaxation is too large for this machine")
         return 2
-    except (Exception, SystemExit) as error:  # the last line of defence: one line, never a verdict
-        # click exits where a pipe broke, and streams.py leaves it none to exit for
-        what = "a pipe broke" if isinstance(error, SystemExit) else f"{type(error).__name__}: {error}"
-        message = f"internal error: {what}"
-        _complain(InternalError, message, "please report it, with the output of --verbose")
+    except SystemExit as end:  # click's end behind the words that complete a command
+        return int(end.code or 0)
+    except Exception as error:  # the last line of defence: one line, never a verdict
+        message = f"internal error: {type(error).__name__}: {error}"
+        _complain(InternalError, message, _REPORT)
         if _verbose(arguments):
             traceback.print_exc()
         return 4
