@@ -11,15 +11,12 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, numpy_helper
 from tests.models import Graph
+from tests.network.case import Build, one, weights
 from tests.network.cases_moving import MOVED_CASES
 from tests.network.cases_nonlinear import CURVED
+from tests.network.cases_resize import RESIZE
 
-_W = np.random.default_rng(7)
-Build = Callable[[Graph], str]
-
-
-def w(*shape: int) -> np.ndarray:
-    return _W.standard_normal(shape).astype(np.float32)
+w = weights(np.random.default_rng(7))
 
 
 def i(*numbers: int) -> np.ndarray:
@@ -28,11 +25,6 @@ def i(*numbers: int) -> np.ndarray:
 
 def f(number: float) -> np.ndarray:
     return np.array(number, np.float32)
-
-
-def one(operator: str, *operands: Any, **attributes: Any) -> Build:
-    """A single node that reads the input first."""
-    return lambda g: g.node(operator, "x", *operands, **attributes)
 
 
 def constant(number: Any, kind: type = np.int64) -> Callable[[Graph], str]:
@@ -385,5 +377,6 @@ CASES: list[tuple[str, tuple[int, ...], tuple[int, ...], Build]] = [
     ("min", (8, 13), (2, 3), lambda g: g.node("Min", w(3), "x", g.node("MatMul", "x", w(3, 3)))),
     ("min of constants", (13,), (2, 3), lambda g: g.node("Add", "x", g.node("Min", w(3), w(2, 1)))),
     *MOVED_CASES,
+    *RESIZE,
     *CURVED,
 ]

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from onnx import TensorProto
 from tests.models import Graph
+from tests.network.case import Build, Case, one, weights
 
-_W = np.random.default_rng(11)
-Build = Callable[[Graph], str]
-Case = tuple[str, tuple[int, ...], tuple[int, ...], Build]
-
-
-def w(*shape: int) -> np.ndarray:
-    return _W.standard_normal(shape).astype(np.float32)
+w = weights(np.random.default_rng(11))
 
 
 def i(*numbers: int) -> np.ndarray:
@@ -24,10 +18,6 @@ def i(*numbers: int) -> np.ndarray:
 
 def f(number: float) -> np.ndarray:
     return np.array(number, np.float32)
-
-
-def one(operator: str, *operands: Any, **attributes: Any) -> Build:
-    return lambda g: g.node(operator, "x", *operands, **attributes)
 
 
 def positive(g: Graph) -> str:

@@ -9,7 +9,8 @@ import numpy as np
 import onnx
 import pytest
 from tests.models import Graph
-from tests.network.cases import CASES, Build
+from tests.network.case import Build
+from tests.network.cases import CASES
 
 from ivan.network.onnx_ops import OPERATORS
 from ivan.network.onnx_reader import read_model
