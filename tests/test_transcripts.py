@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shlex
@@ -54,7 +55,8 @@ def no_compaction(monkeypatch: pytest.MonkeyPatch) -> None:
     """Proofs are compacted as they are for a reader, but to the end however slow the machine is."""
 
     def patient(*saved: Any) -> None:
-        compact_saved(*saved[:-1], PATIENCE)
+        *all_but_share, _ = saved
+        compact_saved(*all_but_share, share=math.inf)
 
     monkeypatch.setattr("ivan.verification.keeping.WORTH_COMPACTING", 0.0)
     monkeypatch.setattr("ivan.verification.run.compact_saved", patient)

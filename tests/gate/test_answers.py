@@ -36,6 +36,11 @@ def checked(
     return Checked(Question(asked, "p", Path("p.vnnlib")), answer, old)
 
 
+def gate(*answers: Checked) -> Gate:
+    suite = Suite(Path("s.toml"), {ONLY: Path("m.onnx")}, ())
+    return Gate(suite, suite.models, None, answers, datetime.now(UTC), 1.0)
+
+
 @pytest.mark.parametrize(
     ("before", "now", "change"),
     [
@@ -169,6 +174,17 @@ def test_totals_say_what_both_versions_took_only_where_it_is_known_of_all() -> N
     ],
 )
 def test_the_headline_reads_as_a_sentence(states: list[tuple[State, State | None]], headline: str) -> None:
-    suite = Suite(Path("s.toml"), {ONLY: Path("m.onnx")}, ())
-    answers = [checked(now, before) for now, before in states]
-    assert Gate(suite, suite.models, None, answers, datetime.now(UTC), 1.0).headline() == headline
+    assert gate(*(checked(now, before) for now, before in states)).headline() == headline
+
+
+@pytest.mark.parametrize(
+    ("seconds", "numbers"),
+    [
+        (0.5, "2.5 s saved: 0.5 s of verification instead of 3.0 s"),
+        (3.04, "0.0 s saved: 3.0 s of verification instead of 3.0 s"),
+        (3.7, "0.7 s lost: 3.7 s of verification instead of 3.0 s"),
+    ],
+)
+def test_a_slower_version_is_said_to_have_lost_time(seconds: float, numbers: str) -> None:
+    one = checked(State.HOLDS, State.HOLDS)
+    assert gate(replace(one, now=replace(one.now, solve_seconds=seconds))).numbers() == numbers
